@@ -1,0 +1,5 @@
+"""`python -m cloudistill` is the command line."""
+
+from cloudistill.cli.app import main
+
+main()

@@ -1,0 +1,242 @@
+"""Commands about runs: distill, jobs, show, watch, cancel."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
+from cloudistill.cli.output import JsonFlag, out, say, show, table
+from cloudistill.cli.progress import Board
+
+if TYPE_CHECKING:
+    from cloudistill.pipeline.distilling import Confirm
+    from cloudistill.pipeline.estimating import Estimate
+    from cloudistill.pipeline.run import Run
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, as `jobs` lists it.")]
+PaceFlag = Annotated[
+    float | None, typer.Option("--every", min=0.05, help="Seconds between two looks; each platform's own by default.")
+]
+TimeoutFlag = Annotated[float | None, typer.Option(help="Stop waiting after this many seconds; the job goes on.")]
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def distill(  # noqa: PLR0917 - flags
+    data: DataPath,
+    student: Annotated[list[str], typer.Option(help="The student, platform:model; several times for several.")],
+    teacher: Annotated[str | None, typer.Option(help="The model that answers rows without an answer.")] = None,
+    method: Annotated[str, typer.Option(help="sft: fine-tune on the answers.")] = "sft",
+    name: Annotated[str | None, typer.Option(help="The run's name; the same name and content again resumes.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, help="USD: refuse before the first paid call above it.")] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="USD per million training tokens, if unknown.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the vendor has the order.")] = False,
+    timeout: TimeoutFlag = None,
+    drop_refused: Annotated[int, typer.Option(min=0, help="Go on without up to this many refused rows.")] = 0,
+    rendering: RenderingFlag = None,
+    validation: Annotated[Path | None, typer.Option(help="Held-out rows the vendor reports its loss on.")] = None,
+    hyperparameter: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="epochs, batch_size, learning_rate, …")
+    ] = None,
+    native: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=JSON", help="A member of the vendor's own create request.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A tag on job and model.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Where the vendor takes one.")] = None,
+    suffix: Annotated[str | None, typer.Option(help="Part of the student's name, where the vendor takes one.")] = None,
+    kms_key: Annotated[str | None, typer.Option(help="The key that encrypts the student (Bedrock).")] = None,
+    subnet: Annotated[list[str] | None, typer.Option(help="A subnet of the training job (Bedrock).")] = None,
+    security_group: Annotated[list[str] | None, typer.Option(help="A security group of the job (Bedrock).")] = None,
+    service_account: Annotated[str | None, typer.Option(help="Who the job runs as (Vertex), or its role.")] = None,
+    allow_hourly: Annotated[bool, typer.Option(help="Accept a student that bills by the hour.")] = False,
+    again: Annotated[bool, typer.Option(help="Pay for another attempt after a failed one.")] = False,
+    force_new: Annotated[bool, typer.Option(help="Pay for another job whatever became of the last.")] = False,
+    resubmit_after: Annotated[
+        str, typer.Option(metavar="TIME", help="Send a doubtful order again after this long (10m, 600).")
+    ] = "10m",
+    every: PaceFlag = None,
+    today: TodayFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """The main job: check, label, upload, submit, wait, deploy. Run it again and it resumes, never paying twice."""
+    from cloudistill.pipeline import verbs
+    from cloudistill.pipeline.watching import watch as follow
+
+    recipe = _recipe(locals())
+    board = Board(quiet=as_json)
+    runs: list[Run] = verbs.distill(
+        data,
+        student=student,
+        name=name,
+        wait=False,
+        again=again,
+        force_new=force_new,
+        resubmit_after=seconds(resubmit_after),
+        today=day(today),
+        notify=board.notify,
+        confirm=None if yes else _asker(),
+        **recipe,
+    )
+    if not no_wait:
+        board.follow(runs, follow(runs, timeout=timeout, pace=every))
+    _finish(runs, as_json)
+
+
+def _recipe(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that make the recipe; what was not said on the line comes from `distill.toml`."""
+    from cloudistill.core.errors import UsageError
+    from cloudistill.pipeline import settings
+
+    subnets, groups = flags["subnet"], flags["security_group"]
+    if bool(subnets) != bool(groups):
+        raise UsageError("a private network needs both --subnet and --security-group")
+    said = {
+        "hyperparameters": {key: _number(value) for key, value in _pairs(flags["hyperparameter"], "--set")},
+        "native": {key: _json(value, key) for key, value in _pairs(flags["native"], "--native")},
+        "tags": dict(_pairs(flags["tag"], "--tag")),
+        "vpc": {"subnet_ids": subnets, "security_group_ids": groups} if subnets else None,
+    }
+    same = ("teacher", "method", "budget", "price", "drop_refused", "rendering", "validation", "seed", "suffix")
+    same += ("kms_key", "service_account", "allow_hourly")
+    said |= {key: flags[key] for key in same}
+    return settings.flags() | {key: value for key, value in said.items() if value not in (None, {}, 0, False)}
+
+
+def _pairs(given: list[str] | None, flag: str) -> list[tuple[str, str]]:
+    from cloudistill.core.errors import UsageError
+
+    pairs = [text.partition("=") for text in given or ()]
+    if wrong := next((key for key, equals, _ in pairs if not (key and equals)), None):
+        raise UsageError(f"{flag} {wrong!r}: write NAME=VALUE")
+    return [(key, value) for key, _, value in pairs]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _json(text: str, name: str) -> Any:
+    from cloudistill.core.errors import UsageError
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--native {name}: {text!r} is not JSON: {error}") from error
+
+
+def seconds(text: str) -> float:
+    """`10m`, `600`, `2h` as seconds."""
+    from cloudistill.core.errors import UsageError
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    if not found:
+        raise UsageError(f"{text!r} is not a length of time: write 600, 10m or 2h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _asker() -> Confirm | None:
+    """Asks a person at a terminal before the first paid call; a script has said what it wants by running."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(run: str, cost: Estimate) -> bool:
+        return typer.confirm(f"{run}: {cost}. Go on?", err=True)
+
+    return ask
+
+
+def _finish(runs: list[Run], as_json: bool) -> None:  # noqa: FBT001 - the flag itself
+    """Print how each run stands, then exit with the first failure's code."""
+    from cloudistill.pipeline.watching import failures
+
+    documents = [run.to_json() for run in runs]
+    show(documents[0] if len(documents) == 1 else documents, as_json, _runs_table(runs))
+    for error in (errors := failures(runs)):
+        say(error, "bold red")
+    for run in runs:
+        if not as_json and run.model:
+            say(f'ask it: cloudistill chat "{run.model}" "…"', "green")
+    raise typer.Exit(errors[0].exit_code if errors else 0)
+
+
+def _runs_table(runs: list[Run]) -> Any:
+    rows = [
+        (run.name, run.student, run.status, run.native_status, run.job, run.model, f"{run.record.updated:%m-%d %H:%M}")
+        for run in runs
+    ]
+    return table("", ("run", "student", "status", "vendor says", "job", "model", "updated"), rows)
+
+
+def jobs(as_json: JsonFlag = False) -> None:
+    """The recorded runs of every platform in one table, newest first."""
+    from cloudistill.pipeline import verbs
+
+    runs = verbs.jobs()
+    show([run.to_json() for run in runs], as_json, _runs_table(runs) if runs else "no runs are recorded here")
+
+
+def show_run(
+    run: RunName,
+    refresh: Annotated[bool, typer.Option(help="Ask the vendor first.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Everything recorded about one run: order, job, model, and each step with its time."""
+    from cloudistill.pipeline import verbs
+
+    handle = verbs.get(run)
+    if refresh:
+        handle.refresh()
+    steps = handle.store.steps(run)
+    history = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in steps]
+    show(handle.to_json() | {"order": handle.record.order, "payer": handle.record.payer, "steps": history}, as_json)
+    if not as_json:
+        facts = [(key, value) for key, value in handle.to_json().items() if value is not None]
+        out.print(table("", ("", ""), [*facts, ("payer", handle.record.payer), *_order_rows(handle)]))
+        rows = [(f"{step.at:%m-%d %H:%M:%S}", step.attempt, step.step, step.state) for step in steps]
+        out.print(table("Steps", ("at (UTC)", "attempt", "step", "state"), rows))
+
+
+def _order_rows(run: Run) -> list[tuple[str, object]]:
+    return [(f"order: {key}", value) for key, value in run.record.order.items() if value not in (None, {}, [])]
+
+
+def watch(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs of any platforms.")],
+    timeout: TimeoutFlag = None,
+    every: PaceFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Follow runs of all vendors in one live table. Ctrl-C stops watching, not the jobs."""
+    from cloudistill.pipeline import verbs
+    from cloudistill.pipeline.watching import watch as follow
+
+    handles = [verbs.get(name) for name in runs]
+    board = Board(quiet=as_json)
+    for handle in handles:
+        handle.notify = board.notify
+    board.follow(handles, follow(handles, timeout=timeout, pace=every))
+    _finish(handles, as_json)
+
+
+def cancel(run: RunName, as_json: JsonFlag = False) -> None:
+    """Ask the vendor to stop a run's job; what it trained so far is billed."""
+    from cloudistill.pipeline import verbs
+
+    handle = verbs.get(run)
+    handle.cancel()
+    handle.refresh()
+    show(handle.to_json(), as_json, _runs_table([handle]))
+
+
+COMMANDS = {"distill": distill, "jobs": jobs, "show": show_run, "watch": watch, "cancel": cancel}

@@ -1,0 +1,80 @@
+"""What commands print: tables and words for people, one JSON document for scripts, and never a bare traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cloudistill.core.errors import CloudistillError, Refused
+from cloudistill.core.finding import Finding
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+def plain(value: object) -> Text:
+    """Any value as text that a terminal shows and never obeys: no markup, no escape codes, no direction marks."""
+    if value is None:
+        return Text("–", style="dim")
+    text = str(value)
+    return Text("".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text))
+
+
+def say(message: object, style: str = "") -> None:
+    """A sentence for the person at the terminal, on stderr."""
+    text = plain(message)
+    text.stylize(style)
+    err.print(text)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose cells are shown as they are."""
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(plain(cell) for cell in row))
+    return grid
+
+
+def show(document: Any, as_json: bool, human: Any = None) -> None:  # noqa: FBT001 - the flag itself
+    """Print the document for scripts, or what a person would rather see."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    elif human is not None:
+        out.print(human)
+
+
+def show_findings(findings: Sequence[Finding], limit: int = 20) -> None:
+    """Findings for a person, on stderr; beyond `limit` they are counted by rule."""
+    for finding in findings[:limit]:
+        say(finding, "red" if finding.level == "error" else "yellow")
+    rest: dict[str, int] = {}
+    for finding in findings[limit:]:
+        rest[finding.rule] = rest.get(finding.rule, 0) + 1
+    if rest:
+        counted = ", ".join(f"{rule} {count}" for rule, count in sorted(rest.items()))
+        say(f"… and {len(findings) - limit} more: {counted} (all of them with --json)", "dim")
+
+
+def report(error: CloudistillError, as_json: bool) -> None:  # noqa: FBT001 - the flag itself
+    """Say what went wrong: the message for a person, findings first, or one JSON document."""
+    findings = error.findings if isinstance(error, Refused) else ()
+    if as_json:
+        document = {
+            "error": {"kind": type(error).__name__, "message": error.message, "exit_code": error.exit_code},
+            "findings": [finding.to_json() for finding in findings],
+        }
+        show(document, as_json=True)
+    else:
+        show_findings(findings)
+    say(f"{type(error).__name__}: {error.message}", "bold red")

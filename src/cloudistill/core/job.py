@@ -1,0 +1,126 @@
+"""The order that is sent to a vendor, and snapshots of what the vendor says became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from cloudistill.core.refs import FileRef, JobRef, ModelRef
+
+Method = Literal["sft"]
+
+
+class JobStatus(StrEnum):
+    """Our word for a vendor's job. `unknown` is a word nobody knows: not final, always quoted."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the vendor will not change this status any more."""
+        return self in {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+class RunStatus(StrEnum):
+    """Our record of a run. `unconfirmed`: whether the order arrived cannot be known yet."""
+
+    PLANNED = "planned"
+    REFUSED = "refused"
+    SUBMITTING = "submitting"
+    UNCONFIRMED = "unconfirmed"
+    WAITING = "waiting"
+    DEPLOYING = "deploying"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to the run by itself."""
+        return self in {RunStatus.REFUSED, RunStatus.READY, RunStatus.FAILED, RunStatus.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vpc:
+    """The private network a training job is put in (Bedrock)."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """The order, complete before money is spent.
+
+    `marker` names this order at the vendor for ever (32 lower-case hex characters, derived from content
+    once and then frozen). `hyperparameters` uses neutral names (`epochs`, `batch_size`, `learning_rate`,
+    `learning_rate_multiplier`, `adapter_size`, `warmup_steps`); `native` holds members of the vendor's own
+    create request, checked by the backend before sending.
+    """
+
+    run: str
+    marker: str
+    student: ModelRef
+    training: FileRef
+    validation: FileRef | None = None
+    method: Method = "sft"
+    hyperparameters: dict[str, int | float | str] = field(default_factory=dict[str, "int | float | str"])
+    native: dict[str, Any] = field(default_factory=dict[str, Any])
+    seed: int | None = None
+    suffix: str | None = None
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    kms_key: str | None = None
+    vpc: Vpc | None = None
+    service_account: str | None = None
+    rendering: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A snapshot of a vendor's job. `native_status` is the vendor's own word, verbatim.
+
+    `model` is the trained artefact, set only on success; whether it can be called as it is depends on the
+    platform (see `Deploys`). `marker` is the one found on the job, None if it is not ours.
+    """
+
+    ref: JobRef
+    status: JobStatus
+    native_status: str
+    model: ModelRef | None = None
+    base: str | None = None
+    marker: str | None = None
+    run: str | None = None
+    created: datetime | None = None
+    finished: datetime | None = None
+    failure: str | None = None
+    warning: str | None = None
+    last_event: str | None = None
+    trained_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A snapshot of what makes a trained model callable; `ref` is what `generate` takes."""
+
+    ref: ModelRef
+    status: JobStatus
+    native_status: str
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the vendor counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0

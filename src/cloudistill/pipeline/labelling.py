@@ -1,0 +1,162 @@
+"""Where answers are missing the teacher is asked: bounded, resumable, each answer on disk before the next is paid."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from cloudistill.backends.backend import Answer, Answers, Request
+from cloudistill.core.errors import AuthenticationFailed, InvalidRequest, PermissionDenied, UsageError
+from cloudistill.core.example import Example, Message
+from cloudistill.core.finding import Finding
+from cloudistill.core.jsonl import dump
+from cloudistill.core.refs import ModelRef
+from cloudistill.formats.dataset import DataRow, Dataset
+from cloudistill.pipeline.progress import Event, Notify, silent
+from cloudistill.pipeline.retry import Patience, ask
+
+AT_ONCE = 4
+
+
+class _Kept(msgspec.Struct):
+    """One line of the answers file: which question (by digest), and what was said."""
+
+    digest: str
+    answer: Message | None = None
+    refusal: str | None = None
+
+
+@dataclass
+class Labels:
+    """The teacher's answers to one dataset, kept in `path` (mode 0600: it holds the answers' text)."""
+
+    teacher: ModelRef
+    path: Path
+    kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            decoder = msgspec.json.Decoder(_Kept)
+            for line in self.path.read_bytes().splitlines():
+                try:
+                    kept = decoder.decode(line)
+                except msgspec.DecodeError:
+                    continue  # a line cut by a crash: that question is asked again
+                self.kept[kept.digest] = kept
+
+    def rows(self, dataset: Dataset) -> Iterator[DataRow]:
+        """The dataset's rows with the teacher's answers filled in; a question without a usable one is refused."""
+        for row in dataset.rows():
+            yield self._answered(row, str(dataset.path))
+
+    def _answered(self, row: DataRow, file: str) -> DataRow:
+        if row.example is None or row.example.answer is not None:
+            return row
+        kept = self.kept.get(_digest(row.example))
+        if kept is not None and kept.answer is not None:
+            return replace(row, example=row.example.answered_by(kept.answer))
+        why = kept.refusal if kept is not None else "the teacher has not been asked"
+        finding = Finding(
+            rule="teacher-gave-no-answer",
+            message=f"{self.teacher} gave no usable answer: {why}.",
+            remedy="Write the answer yourself, or allow the loss with --drop-refused.",
+            file=file,
+            line=row.line,
+        )
+        return replace(row, example=None, findings=(*row.findings, finding))
+
+
+def label(
+    dataset: Dataset,
+    teacher: ModelRef,
+    backend: Answers,
+    path: Path,
+    *,
+    max_tokens: int,
+    patience: Patience | None = None,
+    notify: Notify = silent,
+    run: str = "",
+) -> Labels:
+    """Ask `teacher` for every answer that is missing and not yet in `path`.
+
+    Four questions at once; an answer is appended and flushed before it counts, so a killed process loses at
+    most the answers then in flight. A cut-off or empty answer is kept as a refusal, not as a lesson.
+
+    Raises:
+        AuthenticationFailed, PermissionDenied: the teacher may not be asked at all.
+        PlatformError: the teacher cannot be reached in spite of retries; run again to go on.
+    """
+    labels = Labels(teacher, path)
+    wanted = {
+        _digest(example): example for example in _unanswered(dataset) if _digest(example) not in labels.kept
+    }
+    if not wanted:
+        return labels
+
+    def answer(example: Example) -> Answer:
+        request = Request(
+            messages=example.prompt,
+            tools=example.tools,
+            parallel_tool_calls=example.parallel_tool_calls,
+            max_tokens=max_tokens,
+        )
+        return ask(backend, lambda: backend.generate(teacher, request), patience)
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "ab") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+        questions = iter(wanted.items())
+        flying = {pool.submit(answer, example): digest for digest, example in islice(questions, AT_ONCE)}
+        for done in range(1, len(wanted) + 1):
+            future = _first(flying)
+            _keep(file, labels, flying.pop(future), future)
+            notify(Event(run=run, step="label", message=f"{teacher} answers", done=done, total=len(wanted)))
+            for digest, example in islice(questions, 1):
+                flying[pool.submit(answer, example)] = digest
+    return labels
+
+
+def _unanswered(dataset: Dataset) -> Iterable[Example]:
+    return (row.example for row in dataset.rows() if row.example is not None and row.example.answer is None)
+
+
+def _first(flying: Iterable[Future[Answer]]) -> Future[Answer]:
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    return next(iter(wait(flying, return_when=FIRST_COMPLETED).done))
+
+
+def _keep(file: BinaryIO, labels: Labels, digest: str, future: Future[Answer]) -> None:
+    try:
+        answer = future.result()
+    except (AuthenticationFailed, PermissionDenied, UsageError):
+        raise
+    except InvalidRequest as error:
+        kept = _Kept(digest, refusal=str(error))
+    else:
+        kept = _judged(digest, answer)
+    labels.kept[digest] = kept
+    file.write(dump(kept) + b"\n")
+    file.flush()
+
+
+def _judged(digest: str, answer: Answer) -> _Kept:
+    if answer.cut_off:
+        return _Kept(digest, refusal=f"the answer was cut off ({answer.finish_reason}); raise teacher_max_tokens")
+    if not (answer.message.content or answer.message.tool_calls):
+        return _Kept(digest, refusal=f"the answer is empty ({answer.finish_reason})")
+    return _Kept(digest, answer=answer.message)
+
+
+def _digest(example: Example) -> str:
+    """Which question: the same prompt and tools get the same answer."""
+    asked = msgspec.json.encode((example.prompt, example.tools, example.parallel_tool_calls))
+    return hashlib.sha256(asked).hexdigest()[:32]

@@ -1,0 +1,69 @@
+"""The one retry policy: SDKs never retry, backends never sleep, everything repeated is repeated here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
+from tenacity.wait import wait_random_exponential
+
+from cloudistill.backends.backend import Backend
+from cloudistill.core.errors import CloudistillError, PlatformError
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to repeat what may be repeated: seconds in all, the first and longest pause, and how to sleep."""
+
+    total: float = 120.0
+    first: float = 0.5
+    longest: float = 30.0
+    sleep: Sleep = time.sleep
+
+
+def once(backend: Backend, call: Callable[[], T]) -> T:
+    """Call exactly once; an SDK's exception becomes one of our tree."""
+    try:
+        return call()
+    except CloudistillError:
+        raise
+    except Exception as error:
+        raise backend.classify(error) from error
+
+
+def ask(
+    backend: Backend,
+    call: Callable[[], T],
+    patience: Patience | None = None,
+    *,
+    again: Callable[[CloudistillError], bool] = lambda error: error.retryable,
+) -> T:
+    """Call, and repeat what `again` allows until `patience` ends; the vendor's own `retry_after` is obeyed.
+
+    Only for reads and content-addressed uploads, or with an `again` that excludes every doubtful outcome.
+    """
+    patience = patience or Patience()
+    spread = wait_random_exponential(multiplier=patience.first, max=patience.longest)
+
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, PlatformError) else None
+        return max(asked or 0.0, spread(state))
+
+    def worth_waiting(state: RetryCallState) -> bool:
+        return stop_after_delay(patience.total)(state) or pause(state) > patience.total
+
+    retrying = Retrying(
+        sleep=patience.sleep,
+        wait=pause,
+        stop=worth_waiting,
+        retry=retry_if_exception(lambda error: isinstance(error, CloudistillError) and again(error)),
+        reraise=True,
+    )
+    return retrying(once, backend, call)

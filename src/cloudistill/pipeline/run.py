@@ -1,0 +1,280 @@
+"""A Run: the handle on one recorded distillation, and the single step that takes it further."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from cloudistill.backends.backend import Backend, Deploys, Trains, connect
+from cloudistill.core.errors import JobFailed, OutcomeUnknown, PlatformError, RunConflict, UsageError
+from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus, Vpc
+from cloudistill.core.refs import FileRef, JobRef, ModelRef
+from cloudistill.pipeline.ordering import Doubt, Order, place
+from cloudistill.pipeline.progress import Notify, silent
+from cloudistill.pipeline.retry import once
+from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.store import Record, Store
+
+R = TypeVar("R", FileRef, JobRef, ModelRef)
+
+
+@dataclass(eq=False)
+class Run:
+    """One distillation: what was asked, where it stands, and the verbs that follow it. Not for sharing by threads."""
+
+    store: Store
+    record: Record
+    backend: Backend | None = None
+    doubt: Doubt = field(default_factory=Doubt)
+    notify: Notify = silent
+
+    @property
+    def name(self) -> str:
+        """The run's name; the same name and content again resumes it."""
+        return self.record.name
+
+    @property
+    def status(self) -> RunStatus:
+        """Our word for where it stands."""
+        return self.record.status
+
+    @property
+    def native_status(self) -> str | None:
+        """The vendor's own word for the job, verbatim, as last seen."""
+        return self.record.facts.get("native_status")
+
+    @property
+    def student(self) -> ModelRef:
+        """The base model that is tuned."""
+        return ModelRef.parse(self.record.order["student"])
+
+    @property
+    def job(self) -> JobRef | None:
+        """The vendor's job, once there is one."""
+        return _ref(JobRef, self.record.facts.get("job"))
+
+    @property
+    def model(self) -> ModelRef | None:
+        """The model as it is called, once it can be called."""
+        return _ref(ModelRef, self.record.facts.get("model"))
+
+    @property
+    def failure(self) -> str | None:
+        """The vendor's words for why it failed."""
+        return self.record.facts.get("failure")
+
+    def refresh(self) -> Run:
+        """Ask the vendor once, take the step that follows from its answer, and record both."""
+        advance(self)
+        return self
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Follow the run until nothing more will happen to it.
+
+        Raises:
+            StillRunning: `timeout` seconds have passed; the job goes on.
+            JobFailed: the vendor's job failed or was cancelled.
+        """
+        from cloudistill.pipeline.watching import follow
+
+        follow([self], timeout=timeout)
+        return self.or_raise()
+
+    def cancel(self) -> Run:
+        """Ask the vendor to stop the job; it may take a while, and what is trained so far is billed."""
+        if self.job is None or self.status.is_final:
+            raise UsageError(f"run {self.name!r} is {self.status}: there is no job to cancel")
+        backend, ref = self.trains(), self.job
+        self.store.note(self.name, "cancel", "begun", job=str(ref))
+        once(backend, lambda: backend.cancel(ref))
+        self.store.note(self.name, "cancel", "done", job=str(ref))
+        return self
+
+    def or_raise(self) -> Run:
+        """This run, unless it failed or was cancelled.
+
+        Raises:
+            JobFailed: with the vendor's words and the way to try again.
+        """
+        if self.status in {RunStatus.FAILED, RunStatus.CANCELLED}:
+            raise JobFailed(
+                f"run {self.name!r} {self.status}: {self.failure or self.native_status or 'no reason was given'}. "
+                "Mend the cause, then run the same command with --again to pay for another attempt",
+                run=self.name,
+            )
+        return self
+
+    def trains(self) -> Trains:
+        """The backend, which must be the payer's that the run was recorded with."""
+        if self.backend is None:
+            self.backend = connect(self.student.platform, **backend_settings(self.student.platform))
+        if not isinstance(self.backend, Trains):
+            raise UsageError(f"the platform {self.student.platform!r} answers questions but does not train")
+        return self.backend
+
+    def check_payer(self) -> None:
+        """Refuse to go on under another payer: looking there would find nothing, and pay again."""
+        backend = self.trains()
+        payer = once(backend, backend.payer)
+        if payer != self.record.payer:
+            raise RunConflict(
+                f"run {self.name!r} is paid by {self.record.payer!r}, these credentials and settings mean {payer!r}: "
+                "use the former, or another --name"
+            )
+
+    def spec(self) -> JobSpec:
+        """The order as it was, or will be, sent."""
+        return spec_from_json(self.record.facts["spec"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as `--json` prints it."""
+        facts = self.record.facts
+        return {
+            "run": self.name,
+            "student": str(self.student),
+            "job": facts.get("job"),
+            "status": str(self.status),
+            "native_status": self.native_status,
+            "model": facts.get("model"),
+            "attempt": self.record.attempt,
+            "cost_estimate_usd": facts.get("cost_estimate_usd", {"low": None, "high": None}),
+            "rows": facts.get("rows"),
+            "failure": self.failure,
+            "warning": facts.get("warning"),
+            "created": self.record.created.isoformat(),
+            "updated": self.record.updated.isoformat(),
+        }
+
+
+def advance(run: Run) -> None:
+    """One look at the vendor, and the step that follows from it; a final run is left alone."""
+    if run.status is RunStatus.WAITING:
+        _poll_job(run)
+    elif run.status is RunStatus.DEPLOYING:
+        _poll_deployment(run)
+
+
+def submit_order(run: Run, spec: JobSpec) -> Job:
+    """Place the tuning order of this attempt and record the job."""
+    backend = run.trains()
+    run.record = run.store.update(run.name, status=RunStatus.SUBMITTING, spec=spec_to_json(spec))
+    order = Order[Job](
+        run=run.name,
+        kind="tuning",
+        attempt=run.record.attempt,
+        marker=spec.marker,
+        payer=run.record.payer,
+        spec=spec_to_json(spec),
+        idempotent=backend.idempotent,
+        find=lambda: backend.find(spec),
+        create=lambda: backend.submit(spec),
+        poll=lambda ref: backend.poll(JobRef.parse(ref)),
+        ref=lambda job: str(job.ref),
+    )
+    try:
+        job = place(order, run.store, backend, run.doubt)
+    except OutcomeUnknown:
+        run.record = run.store.update(run.name, status=RunStatus.UNCONFIRMED)
+        raise
+    except PlatformError as error:
+        refused = error.outcome == "refused"
+        run.record = run.store.update(run.name, status=RunStatus.REFUSED if refused else None, failure=str(error))
+        raise
+    _record_job(run, job, job=str(job.ref))
+    return job
+
+
+def _poll_job(run: Run) -> None:
+    backend, ref = run.trains(), run.job
+    assert ref is not None  # noqa: S101 - a waiting run was recorded with its job
+    _record_job(run, once(backend, lambda: backend.poll(ref)))
+
+
+def _record_job(run: Run, job: Job, **facts: Any) -> None:
+    facts |= {
+        "job_status": str(job.status),
+        "native_status": job.native_status,
+        "polled": datetime.now(UTC).isoformat(),
+        "last_event": job.last_event,
+        "failure": job.failure,
+        "warning": job.warning,
+        "trained_tokens": job.trained_tokens,
+        "job_created": job.created.isoformat() if job.created else None,
+        "job_finished": job.finished.isoformat() if job.finished else None,
+    }
+    status = RunStatus.WAITING
+    if job.status is JobStatus.SUCCEEDED and job.model is not None:
+        deploys = isinstance(run.trains(), Deploys)
+        status = RunStatus.DEPLOYING if deploys else RunStatus.READY
+        facts |= {"trained": str(job.model)} | ({} if deploys else {"model": str(job.model)})
+    elif job.status is JobStatus.FAILED:
+        status = RunStatus.FAILED
+    elif job.status is JobStatus.CANCELLED:
+        status = RunStatus.CANCELLED
+    run.record = run.store.update(run.name, status=status, **facts)
+
+
+def _poll_deployment(run: Run) -> None:
+    """Place the deployment's order, or look how it does; the student is callable once it is active."""
+    backend = run.trains()
+    if not isinstance(backend, Deploys):
+        raise UsageError(f"the backend of {run.student.platform!r} cannot deploy")
+    spec, model = run.spec(), ModelRef.parse(run.record.facts["trained"])
+    if (known := run.record.facts.get("deployment")) is not None:
+        deployment = once(backend, lambda: backend.poll_deployment(ModelRef.parse(known)))
+    else:
+        order = Order[Deployment](
+            run=run.name,
+            kind="deployment",
+            attempt=run.record.attempt,
+            marker=spec.marker,
+            payer=run.record.payer,
+            spec={"model": str(model)},
+            idempotent=backend.idempotent,
+            find=lambda: backend.find_deployment(spec, model),
+            create=lambda: backend.deploy(spec, model),
+            poll=lambda ref: backend.poll_deployment(ModelRef.parse(ref)),
+            ref=lambda deployment: str(deployment.ref),
+        )
+        deployment = place(order, run.store, backend, run.doubt)
+    _record_deployment(run, deployment)
+
+
+def _record_deployment(run: Run, deployment: Deployment) -> None:
+    facts: dict[str, Any] = {"deployment": str(deployment.ref), "native_status": deployment.native_status}
+    match deployment.status:
+        case JobStatus.SUCCEEDED:
+            status, facts["model"] = RunStatus.READY, str(deployment.ref)
+        case JobStatus.FAILED | JobStatus.CANCELLED:
+            status, facts["failure"] = RunStatus.FAILED, deployment.failure
+        case _:
+            status = RunStatus.DEPLOYING
+    run.record = run.store.update(run.name, status=status, **facts)
+
+
+def spec_to_json(spec: JobSpec) -> dict[str, Any]:
+    """The order as the store keeps it."""
+    return asdict(spec) | {
+        "student": str(spec.student),
+        "training": str(spec.training),
+        "validation": str(spec.validation) if spec.validation else None,
+    }
+
+
+def spec_from_json(stored: dict[str, Any]) -> JobSpec:
+    """The order as it was stored."""
+    vpc = stored["vpc"]
+    return JobSpec(
+        **stored
+        | {
+            "student": ModelRef.parse(stored["student"]),
+            "training": FileRef.parse(stored["training"]),
+            "validation": _ref(FileRef, stored["validation"]),
+            "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
+        }
+    )
+
+
+def _ref(kind: type[R], text: str | None) -> R | None:
+    return None if text is None else kind.parse(text)

@@ -1,0 +1,353 @@
+"""The run store: what was intended before each paid call and what came of it, in SQLite or by any SQLAlchemy URL.
+
+Ids, fingerprints and settings only: no prompt, no answer, no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from cloudistill.core.errors import MissingExtra, RunConflict, UsageError
+from cloudistill.core.job import RunStatus
+
+SCHEMA_VERSION = 1
+DEFAULT_STATE = Path(".cloudistill") / "state.db"
+IntentState = Literal["sending", "confirmed", "refused", "unconfirmed"]
+
+_metadata = sa.MetaData()
+_meta = sa.Table(
+    "cloudistill_meta",
+    _metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+_runs = sa.Table(
+    "cloudistill_runs",
+    _metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("created", sa.String(40), nullable=False),
+    sa.Column("updated", sa.String(40), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("payer", sa.Text, nullable=False),
+    sa.Column("order", sa.Text, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+)
+_steps = sa.Table(
+    "cloudistill_steps",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String(200), nullable=False, index=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("step", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+_intents = sa.Table(
+    "cloudistill_intents",
+    _metadata,
+    sa.Column("run", sa.String(200), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("marker", sa.String(64), nullable=False),
+    sa.Column("payer", sa.Text, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("sent", sa.String(40), nullable=False),
+    sa.Column("ref", sa.Text),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One run as it is stored. `order` is what was asked for and never changes; `facts` is what is known since."""
+
+    name: str
+    status: RunStatus
+    attempt: int = 1
+    payer: str
+    order: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A paid order: recorded before it is sent, settled afterwards. `sent` is when it was last about to be sent."""
+
+    run: str
+    kind: str
+    attempt: int
+    marker: str
+    payer: str
+    spec: dict[str, Any]
+    state: IntentState
+    sent: datetime
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a run's history."""
+
+    step: str
+    state: str
+    at: datetime
+    attempt: int
+    detail: dict[str, Any]
+
+
+class Store:
+    """All runs. Every method is one durable transaction."""
+
+    def __init__(self, where: str | Path | None = None) -> None:
+        self.where = str(where or os.environ.get("CLOUDISTILL_STATE") or DEFAULT_STATE)
+        self._engine = _engine(self.where)
+        self._prepare()
+
+    @property
+    def folder(self) -> Path:
+        """Where files that belong to runs lie: beside the SQLite file, or in `.cloudistill` here."""
+        return DEFAULT_STATE.parent if "://" in self.where else Path(self.where).parent
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        with self._writing() as db:
+            _metadata.create_all(db)
+            found = db.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
+            if found is None:
+                db.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
+            elif found != str(SCHEMA_VERSION):
+                raise UsageError(
+                    f"{self.where} has schema version {found}, this cloudistill writes {SCHEMA_VERSION}: "
+                    "use the cloudistill that wrote it, or another file by CLOUDISTILL_STATE"
+                )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as db:
+                yield db
+        except sa.exc.DBAPIError as error:
+            raise UsageError(f"the run store {_shown(self.where)} cannot be used: {error.orig}") from error
+
+    # -- runs
+
+    def add(self, name: str, *, status: RunStatus, payer: str, order: dict[str, Any], facts: dict[str, Any]) -> Record:
+        """Record a new run."""
+        now = _now()
+        row = {"name": name, "created": now, "updated": now, "status": status, "attempt": 1, "payer": payer}
+        with self._writing() as db:
+            db.execute(_runs.insert().values(**row, order=json.dumps(order), facts=json.dumps(facts)))
+        return self.get(name)
+
+    def find(self, name: str) -> Record | None:
+        """The run of that name, or None."""
+        with self._writing() as db:
+            row = db.execute(sa.select(_runs).where(_runs.c.name == name)).mappings().first()
+        return _record(row) if row else None
+
+    def get(self, name: str) -> Record:
+        """The run of that name.
+
+        Raises:
+            UsageError: there is none; near names are listed.
+        """
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(record.name for record in self.runs()[:5]) or "none"
+            raise UsageError(f"no run is called {name!r} in {_shown(self.where)}; the newest are: {known}")
+        return found
+
+    def runs(self) -> list[Record]:
+        """Every run, newest first."""
+        with self._writing() as db:
+            rows = db.execute(sa.select(_runs).order_by(_runs.c.created.desc(), _runs.c.name)).mappings().all()
+        return [_record(row) for row in rows]
+
+    def update(
+        self, name: str, *, status: RunStatus | None = None, attempt: int | None = None, **facts: Any
+    ) -> Record:
+        """Change a run's status or attempt, and merge `facts` into what is known of it."""
+        with self._writing() as db:
+            row = db.execute(sa.select(_runs).where(_runs.c.name == name).with_for_update()).mappings().one()
+            changed = {
+                "updated": _now(),
+                "status": status or row["status"],
+                "attempt": attempt or row["attempt"],
+                "facts": json.dumps(json.loads(row["facts"]) | facts),
+            }
+            db.execute(_runs.update().where(_runs.c.name == name).values(**changed))
+        return self.get(name)
+
+    def restart(self, name: str, *, attempt: int, order: dict[str, Any], facts: dict[str, Any]) -> Record:
+        """Begin another attempt: what was known of the last one stays in its steps and intents alone."""
+        row = {"attempt": attempt, "order": json.dumps(order), "facts": json.dumps(facts), "updated": _now()}
+        with self._writing() as db:
+            db.execute(_runs.update().where(_runs.c.name == name).values(**row, status=RunStatus.PLANNED))
+        return self.get(name)
+
+    # -- steps
+
+    def note(self, run: str, step: str, state: str, **detail: Any) -> None:
+        """Add a line to the run's history: before a step (`begun`) and after it (`done` or `failed`)."""
+        with self._writing() as db:
+            attempt = db.scalar(sa.select(_runs.c.attempt).where(_runs.c.name == run)) or 1
+            row = {"run": run, "attempt": attempt, "step": step, "state": state, "at": _now()}
+            db.execute(_steps.insert().values(**row, detail=json.dumps(detail, default=str)))
+
+    def steps(self, run: str) -> list[Step]:
+        """The run's history, oldest first."""
+        with self._writing() as db:
+            rows = db.execute(sa.select(_steps).where(_steps.c.run == run).order_by(_steps.c.id)).mappings().all()
+        return [
+            Step(
+                step=row["step"],
+                state=row["state"],
+                at=datetime.fromisoformat(row["at"]),
+                attempt=row["attempt"],
+                detail=json.loads(row["detail"]),
+            )
+            for row in rows
+        ]
+
+    # -- intents
+
+    def intent(self, run: str, kind: str, attempt: int) -> Intent | None:
+        """The order of that kind and attempt, or None if none was ever intended."""
+        with self._writing() as db:
+            row = db.execute(sa.select(_intents).where(_which(run, kind, attempt))).mappings().first()
+        return _intent(row) if row else None
+
+    def intend(
+        self,
+        run: str,
+        kind: str,
+        attempt: int,
+        *,
+        marker: str,
+        payer: str,
+        spec: dict[str, Any],
+        unless_changed_since: Intent | None,
+    ) -> Intent:
+        """Record an order durably before it is sent; a marker once recorded is never changed.
+
+        Raises:
+            RunConflict: another process has recorded or sent this order since `unless_changed_since` was read.
+        """
+        intent = Intent(
+            run=run,
+            kind=kind,
+            attempt=attempt,
+            marker=unless_changed_since.marker if unless_changed_since else marker,
+            payer=payer,
+            spec=spec,
+            state="sending",
+            sent=datetime.now(UTC),
+        )
+        row = {name: getattr(intent, name) for name in ("run", "kind", "attempt", "marker", "payer", "state")}
+        row |= {"spec": json.dumps(spec), "sent": intent.sent.isoformat(), "ref": None}
+        with self._writing() as db:
+            known = db.execute(sa.select(_intents).where(_which(run, kind, attempt))).mappings().first()
+            if (_intent(known) if known else None) != unless_changed_since:
+                raise RunConflict(
+                    f"another process is placing the {kind} order of run {run!r} at this moment: let it finish, "
+                    "then run this again"
+                )
+            db.execute(_intents.delete().where(_which(run, kind, attempt)))
+            db.execute(_intents.insert().values(**row))
+        return intent
+
+    def settle(self, intent: Intent, state: IntentState, ref: str | None = None) -> None:
+        """Record what became of an order."""
+        where = _which(intent.run, intent.kind, intent.attempt)
+        with self._writing() as db:
+            db.execute(_intents.update().where(where).values(state=state, ref=ref))
+
+    def trained_as(self, model: str) -> dict[str, Any] | None:
+        """What is known of the run that made `model` (rendering, base), or None if no run here did."""
+        return next((record.facts for record in self.runs() if record.facts.get("model") == model), None)
+
+
+def _which(run: str, kind: str, attempt: int) -> sa.ColumnElement[bool]:
+    return sa.and_(_intents.c.run == run, _intents.c.kind == kind, _intents.c.attempt == attempt)
+
+
+def _record(row: Any) -> Record:
+    return Record(
+        name=row["name"],
+        status=RunStatus(row["status"]),
+        attempt=row["attempt"],
+        payer=row["payer"],
+        order=json.loads(row["order"]),
+        facts=json.loads(row["facts"]),
+        created=datetime.fromisoformat(row["created"]),
+        updated=datetime.fromisoformat(row["updated"]),
+    )
+
+
+def _intent(row: Any) -> Intent:
+    values = dict(row)
+    return Intent(**values | {"spec": json.loads(values["spec"]), "sent": datetime.fromisoformat(values["sent"])})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _shown(where: str) -> str:
+    """The store's place without a password."""
+    return re.sub(r"//[^@/]*@", "//…@", where)
+
+
+def _engine(where: str) -> Engine:
+    if "://" in where:
+        return _engine_by_url(where)
+    path = Path(where)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the run store {where} cannot be written: {error.strerror}") from error
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _durable)
+    sa.event.listen(engine, "begin", lambda db: db.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _engine_by_url(url: str) -> Engine:
+    try:
+        return sa.create_engine(url, isolation_level="SERIALIZABLE")
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"the run store {_shown(url)} needs a driver: pip install {error.name}") from error
+    except sa.exc.ArgumentError as error:
+        raise UsageError(f"the run store {_shown(url)} is not a database URL: {error}") from error
+
+
+def _durable(connection: Any, _record: Any) -> None:
+    """A committed intent survives a crash of the machine; transactions start where we say, not at first write."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,277 @@
+"""The public verbs: what `import cloudistill` offers, each a thin door to the room that does the work."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, overload
+
+from cloudistill.backends.backend import Answer, Answers, Remembers, Request, connect
+from cloudistill.core.errors import UsageError
+from cloudistill.core.example import Message, Tool
+from cloudistill.core.job import JobSpec, RunStatus
+from cloudistill.core.refs import ModelRef
+from cloudistill.formats import registry
+from cloudistill.formats.dataset import Conversion, Dataset
+from cloudistill.formats.dataset import convert as convert_rows
+from cloudistill.pipeline import checking, distilling, watching
+from cloudistill.pipeline.ordering import Doubt
+from cloudistill.pipeline.progress import Notify, silent
+from cloudistill.pipeline.recipe import Recipe
+from cloudistill.pipeline.retry import Patience, ask, once
+from cloudistill.pipeline.run import Run, spec_to_json, submit_order
+from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.store import Store
+
+Ref = str | ModelRef
+
+
+@overload
+def distill(data: str | Path, *, student: Ref, **options: Any) -> Run: ...
+@overload
+def distill(data: str | Path, *, student: Sequence[Ref], **options: Any) -> list[Run]: ...
+def distill(
+    data: str | Path,
+    *,
+    student: Ref | Sequence[Ref],
+    name: str | None = None,
+    wait: bool = True,
+    timeout: float | None = None,
+    pace: float | None = None,
+    again: bool = False,
+    force_new: bool = False,
+    resubmit_after: float = 600.0,
+    store: Store | None = None,
+    today: date | None = None,
+    notify: Notify = silent,
+    confirm: distilling.Confirm | None = None,
+    **recipe: Any,
+) -> Run | list[Run]:
+    """Distil a teacher's answers into a student; the whole story, resumable, and never paid twice.
+
+    Args:
+        data: JSON Lines in any of the three vendors' spellings.
+        student: `platform:model`, or several of them; several give a list of runs in the same order.
+        name: the run's name, by default the data's and the student's; the same name and content again resumes.
+        wait: follow the job until the student can be called.
+        timeout: seconds to wait; then StillRunning is raised and the job goes on.
+        pace: seconds between two looks; by default each platform's own.
+        again: pay for another attempt after a failed or cancelled one.
+        force_new: pay for another job under this name whatever became of the last.
+        resubmit_after: seconds of not finding a doubtful order after which it is sent again.
+        store: where runs are recorded, by default `.cloudistill/state.db` or CLOUDISTILL_STATE.
+        today: the date by which models have ended or not.
+        notify: is told what happens.
+        confirm: is shown the estimate before the first paid call, and may say no.
+        recipe: everything in `Recipe`: teacher, budget, price, hyperparameters, drop_refused, tags, seed, …
+
+    Raises:
+        Refused: before anything was sent (data, model, setup, budget, another run's name).
+        PlatformError: the vendor refused, or could not be reached in spite of retries.
+        JobFailed, StillRunning, OutcomeUnknown: as their names say.
+    """
+    several = not isinstance(student, str | ModelRef)
+    students = [ModelRef.parse(ref) for ref in (student if several else [student])]
+    setting = distilling.Setting(
+        store=store or Store(),
+        today=today or datetime.now(UTC).date(),
+        doubt=Doubt(resubmit_after=resubmit_after),
+        notify=notify,
+        again=again,
+        force_new=force_new,
+        confirm=confirm,
+    )
+    asked = Recipe.of(**recipe)
+    names = run_names(name, students)
+    runs = [
+        distilling.distill(data, ref, run_name, asked, setting)
+        for ref, run_name in zip(students, names, strict=True)
+    ]
+    if wait:
+        watching.follow(runs, timeout=timeout, pace=pace)
+        runs = [run.or_raise() for run in runs]
+    return runs if several else runs[0]
+
+
+def run_names(name: str | None, students: Sequence[ModelRef]) -> list[str | None]:
+    """One name per student: the given one, with the student's own words behind it where there are several."""
+    if len(set(students)) != len(students):
+        raise UsageError("a student is named twice: give each one once")
+    if name is None or len(students) == 1:
+        return [name] * len(students)
+    return [distilling.default_name(Path(name), student) for student in students]
+
+
+def check(data: str | Path, *, student: Ref, today: date | None = None, **options: Any) -> checking.Check:
+    """Every broken rule of a dataset for a student, with line and remedy; nothing is sent.
+
+    `options` are those of `checking.check`: teacher, allow_hourly, allow_unanswered, rendering.
+    """
+    ref = ModelRef.parse(student)
+    return checking.check(Dataset(Path(data)), ref, today=today or datetime.now(UTC).date(), **options)
+
+
+def convert(data: str | Path, *, to: str, out: str | Path, rendering: str | None = None) -> Conversion:
+    """Spell a dataset in another format. Rows that cannot be carried are findings; the rest keep their order.
+
+    `out` is replaced at once when the last row is written, never left half written.
+
+    Raises:
+        UsageError: an unknown format, or a file that cannot be read or written.
+    """
+    target, dataset = Path(out), Dataset(Path(data))
+    spelling = registry.get(to, rendering)
+    try:
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise UsageError(f"{str(target)!r} cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            conversion = convert_rows(dataset, spelling, file)
+        os.chmod(draft, 0o666 & ~_umask())
+        Path(draft).replace(target)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return conversion
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def chat(
+    model: Ref,
+    text: str | None = None,
+    *,
+    system: str | None = None,
+    messages: Sequence[Message | Mapping[str, Any]] = (),
+    tools: Sequence[Tool | Mapping[str, Any]] = (),
+    parallel_tool_calls: bool | None = None,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    rendering: str | None = None,
+    store: Store | None = None,
+    patience: Patience | None = None,
+) -> Answer:
+    """One call to any model of any platform; a student is called as it was trained.
+
+    Args:
+        model: `platform:model`, as `Run.model` gives it.
+        text: the last user message, after `messages`.
+        system: a system message before everything else.
+        messages, tools: ours, or OpenAI-shaped dictionaries.
+        parallel_tool_calls: False allows at most one call.
+        max_tokens: the answer's limit.
+        temperature: as the vendor takes it; a value the vendor does not take is refused.
+        rendering: how the student was trained to see tools, where neither run store nor vendor's tags say it.
+        store: where to look how the student was trained.
+        patience: how long to repeat a call that may be repeated.
+
+    Raises:
+        UsageError: nothing is asked, or a message or tool is malformed.
+        PlatformError: the vendor refused or failed.
+    """
+    ref = ModelRef.parse(model)
+    backend = connect(ref.platform, **backend_settings(ref.platform))
+    if not isinstance(backend, Answers):
+        raise UsageError(f"the platform {ref.platform!r} does not answer questions")
+    request = Request(
+        messages=asked(text, system, messages),
+        tools=offered(tools),
+        parallel_tool_calls=parallel_tool_calls,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        rendering=rendering or _trained_as(ref, backend, store),
+    )
+    return ask(backend, lambda: backend.generate(ref, request), patience)
+
+
+def asked(text: str | None, system: str | None, messages: Sequence[Message | Mapping[str, Any]]) -> list[Message]:
+    """The conversation so far: system text, messages, and the last user text."""
+    given = [m if isinstance(m, Message) else _decoded({"messages": [m]}).messages[0] for m in messages]
+    first = [Message(role="system", content=system)] if system else []
+    last = [Message(role="user", content=text)] if text else []
+    if not (given or last):
+        raise UsageError("there is nothing to ask: give a text, or messages")
+    return [*first, *given, *last]
+
+
+def offered(tools: Sequence[Tool | Mapping[str, Any]]) -> list[Tool]:
+    """Tools, ours or OpenAI-shaped."""
+    return [
+        tool if isinstance(tool, Tool) else _decoded({"messages": [], "tools": [dict(tool)]}).tools[0] for tool in tools
+    ]
+
+
+def _decoded(record: dict[str, Any]) -> Any:
+    from cloudistill.formats.format import CannotCarry
+
+    try:
+        return registry.get("openai-chat").decode(record)
+    except CannotCarry as error:
+        raise UsageError(f"{error} {error.remedy}") from error
+
+
+def _trained_as(model: ModelRef, backend: Answers, store: Store | None) -> str | None:
+    """The rendering the student was trained with: the run store knows, else the vendor's tags."""
+    known = (store or Store()).trained_as(str(model))
+    if known is not None:
+        return known.get("spec", {}).get("rendering")
+    if isinstance(backend, Remembers):
+        return once(backend, lambda: backend.rendering_of(model))
+    return None
+
+
+def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = None) -> Run:
+    """Place a complete order under the run `spec.run`; placed before, it is found and not paid again.
+
+    Raises:
+        RunConflict: the run exists with another order or payer.
+        PlatformError, OutcomeUnknown: as their names say.
+    """
+    store = store or Store()
+    platform = spec.student.platform
+    backend = connect(platform, **backend_settings(platform))
+    order = {**spec_to_json(spec), "marker": None}
+    record = store.find(spec.run)
+    if record is None:
+        payer = once(backend, backend.payer)
+        record = store.add(spec.run, status=RunStatus.PLANNED, payer=payer, order=order, facts={})
+    run = Run(store, record, backend, doubt or Doubt())
+    run.check_payer()
+    if record.order != order:
+        from cloudistill.core.errors import RunConflict
+
+        raise RunConflict(f"run {spec.run!r} exists with another order: give the spec another run name")
+    if run.job is None:
+        submit_order(run, spec if spec.marker else distilling.marked(spec, run))
+    return run
+
+
+def get(name: str, *, store: Store | None = None) -> Run:
+    """The run of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    store = store or Store()
+    return Run(store, store.get(name))
+
+
+def jobs(*, store: Store | None = None) -> list[Run]:
+    """Every recorded run on every platform, newest first."""
+    store = store or Store()
+    return [Run(store, record) for record in store.runs()]
+
+
+def watch(
+    runs: Sequence[Run | str], *, timeout: float | None = None, pace: float | None = None, store: Store | None = None
+) -> Iterator[Run]:
+    """Follow runs of any platforms together, yielding one after each look at it, until all are final."""
+    handles = [run if isinstance(run, Run) else get(run, store=store) for run in runs]
+    return watching.watch(handles, timeout=timeout, pace=pace)
