@@ -1,0 +1,1 @@
+"""The whole story on loopback, without an account: a support desk's lessons, three emulated vendors, one page."""
