@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from cloudistill.cli import accounts, data, distil, judge, trying
-from cloudistill.cli.output import report, say
+from cloudistill.cli.output import report
 from cloudistill.core.errors import CloudistillError
 
 app = typer.Typer(
@@ -58,17 +57,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        code = app(arguments, standalone_mode=False)
+        app(arguments)
     except CloudistillError as error:
         report(error, as_json="--json" in arguments)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        say("stopped", "bold red")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)

@@ -17,8 +17,9 @@ from cloudistill.core.finding import Finding
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+_PIPED_WIDTH = 200  # a file has no width of its own
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Console(highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH, stderr=True)
 
 
 def plain(value: object) -> Text:
@@ -33,14 +34,14 @@ def say(message: object, style: str = "") -> None:
     """A sentence for the person at the terminal, on stderr."""
     text = plain(message)
     text.stylize(style)
-    err.print(text)
+    err.print(text, soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table whose cells are shown as they are."""
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        grid.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         grid.add_row(*(plain(cell) for cell in row))
     return grid

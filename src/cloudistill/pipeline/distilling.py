@@ -5,31 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cloudistill.backends.backend import Answers, Trains, connect
 from cloudistill.core.errors import (
     BudgetExceeded,
     InvalidDataset,
-    JobFailed,
     MissingSetup,
-    Refused,
     RunConflict,
     UsageError,
 )
-from cloudistill.core.finding import Finding
 from cloudistill.core.job import JobSpec, RunStatus, Vpc
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.formats import registry
-from cloudistill.formats.dataset import DataRow, Dataset, write
+from cloudistill.formats.dataset import Dataset, write
 from cloudistill.pipeline.checking import Check, check
 from cloudistill.pipeline.estimating import Estimate, estimate, require_budget
-from cloudistill.pipeline.labelling import Labels, label
+from cloudistill.pipeline.labelling import label
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event, Notify, silent
 from cloudistill.pipeline.recipe import Recipe
@@ -40,9 +38,6 @@ from cloudistill.pipeline.store import Record, Store
 from cloudistill.platforms.platform import load
 
 Confirm = Callable[[str, Estimate], bool]
-T = TypeVar("T")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What every step needs besides the run: store, today, how doubt is settled, who listens, who is asked to pay.
@@ -74,10 +69,12 @@ def distill(data: str | Path, student: ModelRef, name: str | None, recipe: Recip
     run = _begin(dataset, student, name or default_name(dataset.path, student), recipe, setting)
     if run.job is not None:
         return run
-    checked, run = _check(run, dataset, recipe, setting)
-    rows = _label(run, dataset, recipe, setting) if checked.unanswered else dataset.rows
-    training = _upload(run, "training", dataset.path, rows, recipe)
-    validation = _upload(run, "validation", recipe.validation, None, recipe) if recipe.validation else None
+    checked = _check(run, dataset, recipe, setting)
+    if checked.unanswered:
+        dataset = _label(run, dataset, recipe, setting)
+        checked = _check_rows(run, dataset, recipe, setting, answered=True)
+    training = _upload(run, "training", dataset, checked)
+    validation = _validation(run, recipe, setting)
     _submit(run, training, validation)
     return run
 
@@ -134,38 +131,47 @@ def _resume(run: Run, order: dict[str, Any], setting: Setting) -> None:
     run.or_raise()
 
 
-def _check(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> tuple[Check, Run]:
+def _check(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Check:
     """Every rule that can be checked before money moves: rows, model, setup at the vendor, budget."""
-    student = run.student
-    run.notify(Event(run=run.name, step="check", message=f"checking {dataset.path} for {student}"))
-    checked = check(
-        dataset,
-        student,
-        today=setting.today,
-        teacher=recipe.teacher,
-        allow_hourly=recipe.allow_hourly,
-        allow_unanswered=recipe.teacher is not None,
-        rendering=run.record.order["rendering"],
-    )
-    refuse_rows(checked, recipe.drop_refused)
-    _preflight(run, student)
-    cost = estimate(checked, student, epochs=_epochs(recipe), price=recipe.price, today=setting.today)
+    run.notify(Event(run=run.name, step="check", message=f"checking {dataset.path} for {run.student}"))
+    checked = _check_rows(run, dataset, recipe, setting, answered=recipe.teacher is None)
+    _preflight(run)
+    cost = estimate(checked, run.student, epochs=_epochs(recipe), price=recipe.price, today=setting.today)
     require_budget(cost, recipe.budget)
     if setting.confirm is not None and not setting.confirm(run.name, cost):
         raise BudgetExceeded(f"run {run.name!r} was not confirmed: nothing was sent")
+    _record(run, cost, checked)
+    return checked
+
+
+def _check_rows(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting, *, answered: bool) -> Check:
+    checked = check(
+        dataset,
+        run.student,
+        today=setting.today,
+        teacher=recipe.teacher,
+        allow_hourly=recipe.allow_hourly,
+        allow_unanswered=not answered,
+        rendering=run.record.order["rendering"],
+    )
+    refuse_rows(checked, recipe.drop_refused)
+    return checked
+
+
+def _record(run: Run, cost: Estimate, checked: Check) -> None:
+    """Record the run with its payer; from here on a rerun resumes it."""
     facts = {
         "cost_estimate_usd": {"low": cost.low, "high": cost.high},
-        "rows": {"in": checked.rows_in, "refused": checked.rows_in - checked.rows_ok},
+        "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
     }
-    if not run.record.payer:
+    if run.record.payer:
+        run.record = run.store.update(run.name, **facts)
+    else:
         backend = run.trains()
         payer = once(backend, backend.payer)
         order, known = run.record.order, run.record.facts | facts
-        run.record = setting.store.add(run.name, status=RunStatus.PLANNED, payer=payer, order=order, facts=known)
-    else:
-        run.record = setting.store.update(run.name, **facts)
+        run.record = run.store.add(run.name, status=RunStatus.PLANNED, payer=payer, order=order, facts=known)
     run.store.note(run.name, "check", "done", **facts["rows"])
-    return checked, run
 
 
 def refuse_rows(checked: Check, allowed: int) -> None:
@@ -176,7 +182,7 @@ def refuse_rows(checked: Check, allowed: int) -> None:
     """
     errors = [finding for finding in checked.findings if finding.level == "error"]
     whole = [finding for finding in errors if not finding.line]
-    refused = checked.rows_in - checked.rows_ok
+    refused = len(checked.refused_lines)
     if whole:
         raise InvalidDataset("; ".join(str(finding) for finding in whole[:3]), errors)
     if refused > allowed:
@@ -188,39 +194,32 @@ def refuse_rows(checked: Check, allowed: int) -> None:
         )
 
 
-def _preflight(run: Run, student: ModelRef) -> None:
+def _preflight(run: Run) -> None:
     backend = run.trains()
-    errors = [finding for finding in once(backend, lambda: backend.preflight(student)) if finding.level == "error"]
+    findings = once(backend, lambda: backend.preflight(run.student))
+    errors = [finding for finding in findings if finding.level == "error"]
     if errors:
         raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
 
 
-def _label(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Callable[[], Iterable[DataRow]]:
+def _label(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Dataset:
     """Have the teacher answer what has no answer yet."""
     teacher = recipe.teacher
     assert teacher is not None  # noqa: S101 - unanswered rows without a teacher were refused by the check
-    answers = connect(teacher.platform, **backend_settings(teacher.platform))
-    if not isinstance(answers, Answers):
+    backend = connect(teacher.platform, **backend_settings(teacher.platform))
+    if not isinstance(backend, Answers):
         raise UsageError(f"the platform {teacher.platform!r} does not answer questions; choose another teacher")
-    path = answers_file(setting.store, dataset, teacher)
     with _step(run, "label", teacher=str(teacher)):
-        labels: Labels = label(
+        return label(
             dataset,
             teacher,
-            answers,
-            path,
+            backend,
+            answers_file(setting.store, dataset, teacher),
             max_tokens=recipe.teacher_max_tokens,
             patience=setting.doubt.patience,
             notify=setting.notify,
             run=run.name,
         )
-    refused = [row for row in labels.rows(dataset) if row.example is None]
-    if len(refused) > recipe.drop_refused:
-        findings = [finding for row in refused for finding in row.findings]
-        raise InvalidDataset(
-            f"{len(refused)} rows have no usable answer, {recipe.drop_refused} allowed: {findings[0]}", findings
-        )
-    return lambda: labels.rows(dataset)
 
 
 def answers_file(store: Store, dataset: Dataset, teacher: ModelRef) -> Path:
@@ -229,31 +228,48 @@ def answers_file(store: Store, dataset: Dataset, teacher: ModelRef) -> Path:
     return store.folder / "answers" / f"{who}.jsonl"
 
 
-def _upload(
-    run: Run, role: str, path: Path | None, rows: Callable[[], Iterable[DataRow]] | None, recipe: Recipe
-) -> FileRef:
+def _validation(run: Run, recipe: Recipe, setting: Setting) -> FileRef | None:
+    """The held-out rows that the vendor reports its loss on; none of them may be refused."""
+    if recipe.validation is None:
+        return None
+    dataset = Dataset(recipe.validation)
+    checked = check(dataset, run.student, today=setting.today, rendering=run.record.order["rendering"])
+    broken = [finding for finding in checked.errors if finding.line]
+    if broken:
+        raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)
+    return _upload(run, "validation", dataset, checked)
+
+
+def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
     """Write the rows in the student's spelling and store them at the vendor; what is there already is not sent."""
-    assert path is not None  # noqa: S101 - callers pass a path
     if known := run.record.facts.get(role):
         return FileRef.parse(known)
     order, backend = run.record.order, run.trains()
     spelling = registry.get(order["format"], order["rendering"])
-    work = run.store.folder / "work" / f"{hashlib.sha256(run.name.encode()).hexdigest()[:16]}-{role}.jsonl"
-    work.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _step(run, "upload", role=role):
-        written = write((rows or Dataset(path).rows)(), spelling, work)
-        if len(written.findings) and role == "validation":
-            raise InvalidDataset(f"{path}: {written.findings[0]}", written.findings)
+    refused = frozenset(checked.refused_lines)
+    kept = (row for row in dataset.rows() if row.line not in refused)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", dataset.path.stem)[:40]
+    with _step(run, "upload", role=role), _draft(run.store) as draft:
+        with draft.open("wb") as out:
+            written = write(kept, spelling, out)
         run.notify(Event(run=run.name, step="upload", message=f"{written.rows_out} rows as {spelling.name}"))
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)[:40]
         file = ask(
             backend,
-            lambda: backend.upload(work, fingerprint=written.fingerprint, name=stem),
+            lambda: backend.upload(draft, fingerprint=written.fingerprint, name=stem),
             run.doubt.patience,
         )
-        work.unlink()
-    run.record = run.store.update(run.name, **{role: str(file), f"{role}_fingerprint": written.fingerprint})
+    facts = {role: str(file), f"{role}_fingerprint": written.fingerprint, f"{role}_rows": written.rows_out}
+    run.record = run.store.update(run.name, **facts)
     return file
+
+
+@contextmanager
+def _draft(store: Store) -> Iterator[Path]:
+    """A file for the rows on their way out, readable by its owner alone, and gone afterwards."""
+    folder = store.folder / "work"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        yield Path(own) / "rows.jsonl"
 
 
 def _submit(run: Run, training: FileRef, validation: FileRef | None) -> None:
@@ -306,7 +322,7 @@ def marked(spec: JobSpec, run: Run) -> JobSpec:
 
 
 @contextmanager
-def _step(run: Run, step: str, **detail: Any):
+def _step(run: Run, step: str, **detail: Any) -> Iterator[None]:
     """Record a step before and after it."""
     run.store.note(run.name, step, "begun", **detail)
     try:

@@ -52,23 +52,30 @@ class Labels:
                     continue  # a line cut by a crash: that question is asked again
                 self.kept[kept.digest] = kept
 
-    def rows(self, dataset: Dataset) -> Iterator[DataRow]:
-        """The dataset's rows with the teacher's answers filled in; a question without a usable one is refused."""
-        for row in dataset.rows():
-            yield self._answered(row, str(dataset.path))
 
-    def _answered(self, row: DataRow, file: str) -> DataRow:
+class Labelled(Dataset):
+    """A dataset with the teacher's answers filled in; a question without a usable answer is refused."""
+
+    def __init__(self, asked: Dataset, labels: Labels) -> None:
+        super().__init__(asked.path)
+        self._asked, self._labels = asked, labels
+
+    def rows(self) -> Iterator[DataRow]:
+        """The rows, each with the answer it had or was given."""
+        return map(self._answered, self._asked.rows())
+
+    def _answered(self, row: DataRow) -> DataRow:
         if row.example is None or row.example.answer is not None:
             return row
-        kept = self.kept.get(_digest(row.example))
+        kept = self._labels.kept.get(_digest(row.example))
         if kept is not None and kept.answer is not None:
             return replace(row, example=row.example.answered_by(kept.answer))
         why = kept.refusal if kept is not None else "the teacher has not been asked"
         finding = Finding(
             rule="teacher-gave-no-answer",
-            message=f"{self.teacher} gave no usable answer: {why}.",
+            message=f"{self._labels.teacher} gave no usable answer: {why}.",
             remedy="Write the answer yourself, or allow the loss with --drop-refused.",
-            file=file,
+            file=row.file,
             line=row.line,
         )
         return replace(row, example=None, findings=(*row.findings, finding))
@@ -84,7 +91,7 @@ def label(
     patience: Patience | None = None,
     notify: Notify = silent,
     run: str = "",
-) -> Labels:
+) -> Labelled:
     """Ask `teacher` for every answer that is missing and not yet in `path`.
 
     Four questions at once; an answer is appended and flushed before it counts, so a killed process loses at
@@ -99,7 +106,7 @@ def label(
         _digest(example): example for example in _unanswered(dataset) if _digest(example) not in labels.kept
     }
     if not wanted:
-        return labels
+        return Labelled(dataset, labels)
 
     def answer(example: Example) -> Answer:
         request = Request(
@@ -121,7 +128,7 @@ def label(
             notify(Event(run=run, step="label", message=f"{teacher} answers", done=done, total=len(wanted)))
             for digest, example in islice(questions, 1):
                 flying[pool.submit(answer, example)] = digest
-    return labels
+    return Labelled(dataset, labels)
 
 
 def _unanswered(dataset: Dataset) -> Iterable[Example]:

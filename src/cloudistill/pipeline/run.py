@@ -69,8 +69,8 @@ class Run:
         advance(self)
         return self
 
-    def wait(self, timeout: float | None = None) -> Run:
-        """Follow the run until nothing more will happen to it.
+    def wait(self, timeout: float | None = None, *, pace: float | None = None) -> Run:
+        """Follow the run until nothing more will happen to it, looking every `pace` seconds or at the platform's pace.
 
         Raises:
             StillRunning: `timeout` seconds have passed; the job goes on.
@@ -78,7 +78,7 @@ class Run:
         """
         from cloudistill.pipeline.watching import follow
 
-        follow([self], timeout=timeout)
+        follow([self], timeout=timeout, pace=pace)
         return self.or_raise()
 
     def cancel(self) -> Run:
@@ -159,7 +159,7 @@ def submit_order(run: Run, spec: JobSpec) -> Job:
     """Place the tuning order of this attempt and record the job."""
     backend = run.trains()
     run.record = run.store.update(run.name, status=RunStatus.SUBMITTING, spec=spec_to_json(spec))
-    order = Order[Job](
+    order: Order[Job] = Order(
         run=run.name,
         kind="tuning",
         attempt=run.record.attempt,
@@ -181,7 +181,7 @@ def submit_order(run: Run, spec: JobSpec) -> Job:
         refused = error.outcome == "refused"
         run.record = run.store.update(run.name, status=RunStatus.REFUSED if refused else None, failure=str(error))
         raise
-    _record_job(run, job, job=str(job.ref))
+    _record_job(run, job)
     return job
 
 
@@ -191,8 +191,9 @@ def _poll_job(run: Run) -> None:
     _record_job(run, once(backend, lambda: backend.poll(ref)))
 
 
-def _record_job(run: Run, job: Job, **facts: Any) -> None:
-    facts |= {
+def _record_job(run: Run, job: Job) -> None:
+    facts: dict[str, Any] = {
+        "job": str(job.ref),
         "job_status": str(job.status),
         "native_status": job.native_status,
         "polled": datetime.now(UTC).isoformat(),
@@ -224,7 +225,7 @@ def _poll_deployment(run: Run) -> None:
     if (known := run.record.facts.get("deployment")) is not None:
         deployment = once(backend, lambda: backend.poll_deployment(ModelRef.parse(known)))
     else:
-        order = Order[Deployment](
+        order: Order[Deployment] = Order(
             run=run.name,
             kind="deployment",
             attempt=run.record.attempt,

@@ -331,7 +331,7 @@ def _engine(where: str) -> Engine:
         path.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the run store {where} cannot be written: {error.strerror}") from error
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=sa.pool.NullPool)
     sa.event.listen(engine, "connect", _durable)
     sa.event.listen(engine, "begin", lambda db: db.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine

@@ -1,0 +1,73 @@
+"""What the openai SDK raises, in our tree."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from cloudistill.backends.backend import load_sdk
+from cloudistill.backends.common import Cause, answered, ours, unanswered
+from cloudistill.core.errors import (
+    AuthenticationFailed,
+    CloudistillError,
+    PlatformError,
+    QuotaExceeded,
+    ServiceTrouble,
+    UnusableAnswer,
+)
+from cloudistill.platforms.platform import load
+
+if TYPE_CHECKING:
+    import openai
+
+_QUOTA = {"insufficient_quota", "exceeded_quota", "billing_hard_limit_reached", "billing_not_active"}
+
+
+def classify(error: Exception) -> PlatformError:
+    """Name `error` by its type, and by OpenAI's code where it answered; an error of ours goes on as it is."""
+    if isinstance(error, CloudistillError):
+        return ours(error)
+    asked = _asked(error)
+    if isinstance(error, load_sdk("openai", extra="openai").APIStatusError):
+        return _from_status(cast("openai.APIStatusError", error), asked)
+    # the SDK wraps what its transport raised
+    cause = error.__cause__ if isinstance(error.__cause__, _unsent()) else error
+    return unanswered(load("openai"), cause, asked, _causes())
+
+
+def _unsent() -> tuple[type[Exception], ...]:
+    http = load_sdk("httpx2", extra="openai")
+    return http.ConnectError, http.ConnectTimeout, http.ProxyError, http.PoolTimeout, http.UnsupportedProtocol
+
+
+def _causes() -> tuple[Cause, ...]:
+    sdk = load_sdk("openai", extra="openai")
+    unread = (json.JSONDecodeError, UnicodeDecodeError, RecursionError, sdk.APIResponseValidationError)
+    return (
+        (unread, UnusableAnswer, "maybe"),
+        (_unsent(), ServiceTrouble, "not-sent"),
+        ((sdk.APIConnectionError,), ServiceTrouble, "maybe"),
+        ((sdk.OpenAIError,), AuthenticationFailed, "not-sent"),
+    )
+
+
+def _from_status(error: openai.APIStatusError, asked: str) -> PlatformError:
+    body: Any = error.body
+    details = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    code = details.get("code") or details.get("type")
+    return answered(
+        load("openai"),
+        asked=asked,
+        words=str(details.get("message") or error.message),
+        status=error.status_code,
+        code=str(code) if code else None,
+        kind=QuotaExceeded if code in _QUOTA else None,
+        vendors_own=bool(details.get("message") or code),
+        request_id=error.request_id,
+        headers=error.response.headers,
+    )
+
+
+def _asked(error: Exception) -> str:
+    request = getattr(error, "request", None)
+    return f"{request.method} {request.url.path}" if request is not None else "the request"

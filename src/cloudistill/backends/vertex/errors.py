@@ -1,0 +1,117 @@
+"""What google-genai, google-cloud-storage and google-auth raise, in our tree."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+from http import HTTPStatus
+from typing import Any, cast
+
+import pydantic
+
+from cloudistill.backends.backend import load_sdk
+from cloudistill.backends.common import Cause, answered, ours, unanswered
+from cloudistill.core.errors import (
+    AuthenticationFailed,
+    CloudistillError,
+    InvalidRequest,
+    NameConflict,
+    PlatformError,
+    QuotaExceeded,
+    ServiceTrouble,
+    UnusableAnswer,
+)
+from cloudistill.platforms.platform import load
+
+_STATUSES: dict[str, type[PlatformError]] = {"ALREADY_EXISTS": NameConflict}
+
+
+def classify(error: Exception) -> PlatformError:
+    """Name `error` by its type, and by Google's status where it answered; an error of ours goes on as it is."""
+    if isinstance(error, CloudistillError):
+        return ours(error)
+    genai, core = (load_sdk(name, extra="vertex") for name in ("google.genai.errors", "google.api_core.exceptions"))
+    asked = _asked(error)
+    if isinstance(error, genai.APIError):
+        return _from_genai(cast("Any", error), asked)
+    if isinstance(error, core.GoogleAPICallError):
+        return _from_storage(cast("Any", error), asked)
+    return unanswered(load("vertex"), _pool_reason(error) or error, asked, _causes())
+
+
+def _causes() -> tuple[Cause, ...]:
+    auth, requests, pool = (
+        load_sdk(name, extra="vertex") for name in ("google.auth.exceptions", "requests", "urllib3.exceptions")
+    )
+    unsent = _transport("ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout", "UnsupportedProtocol")
+    unsent += (requests.exceptions.SSLError, requests.exceptions.ProxyError, requests.exceptions.ConnectTimeout)
+    unsent += (pool.NewConnectionError, pool.ConnectTimeoutError, auth.TransportError)
+    unread = (json.JSONDecodeError, UnicodeDecodeError, RecursionError, pydantic.ValidationError)
+    return (
+        (unsent, ServiceTrouble, "not-sent"),
+        ((auth.GoogleAuthError,), AuthenticationFailed, "not-sent"),
+        (unread, UnusableAnswer, "maybe"),
+        ((*_transport("TransportError"), requests.RequestException), ServiceTrouble, "maybe"),
+    )
+
+
+def _pool_reason(error: Exception) -> Exception | None:
+    """Why urllib3 gave up, which requests keeps inside its own ConnectionError."""
+    reason = getattr(next(iter(error.args), None), "reason", None)
+    return reason if isinstance(reason, Exception) else None
+
+
+def _transport(*names: str) -> tuple[type[Exception], ...]:
+    """The exceptions of those names in httpx and httpx2: google-genai speaks through either."""
+    found: list[type[Exception]] = []
+    for module in ("httpx", "httpx2"):
+        with contextlib.suppress(ModuleNotFoundError):
+            library = importlib.import_module(module)
+            found += [getattr(library, name) for name in names]
+    return tuple(found)
+
+
+def _from_genai(error: Any, asked: str) -> PlatformError:
+    body: Any = error.details if hasattr(error.details, "get") else {}
+    details: dict[str, Any] = body.get("error") or {}
+    told: list[dict[str, Any]] = details.get("details") or []
+    delays: list[str] = [item["retryDelay"] for item in told if "retryDelay" in item]
+    exhausted = any(item.get("reason") == "QUOTA_EXCEEDED" for item in told)
+    return answered(
+        load("vertex"),
+        asked=asked,
+        words=str(error.message or ""),
+        status=error.code,
+        code=error.status if details else None,
+        kind=QuotaExceeded if exhausted else _STATUSES.get(error.status or ""),
+        vendors_own=bool(details),
+        headers=getattr(error.response, "headers", {}),
+        retry_after=float(delays[0].removesuffix("s")) if delays else None,
+    )
+
+
+def _from_storage(error: Any, asked: str) -> PlatformError:
+    return answered(
+        load("vertex"),
+        asked=asked,
+        words=error.message,
+        status=int(error.code or 0),
+        code=error.reason,
+        kind=InvalidRequest if error.code == HTTPStatus.PRECONDITION_FAILED else None,
+        vendors_own=bool(error.errors),
+        headers=getattr(error.response, "headers", {}),
+    )
+
+
+def _asked(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    for holder in (error, response):
+        try:
+            request: Any = getattr(holder, "request", None)
+        except RuntimeError:  # httpx: an error made without its request
+            continue
+        if request is not None:
+            path = str(request.url).partition("://")[2].partition("/")[2].partition("?")[0]
+            return f"{request.method} /{path}"
+    return "the request"

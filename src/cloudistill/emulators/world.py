@@ -1,0 +1,80 @@
+"""Starts the emulated vendors together and says which environment variables point programs at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from cloudistill.emulators.clock import Clock
+from cloudistill.emulators.teacher import Teacher
+
+PLATFORMS = ("openai", "bedrock", "vertex")
+
+
+@dataclass
+class World:
+    """The running emulators. `environment` holds the variables for stock SDKs and for cloudistill; `note` says where
+    the base models' answers come from."""
+
+    clock: Clock
+    note: str = ""
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    openai: Any = None
+    bedrock: Any = None
+    vertex: Any = None
+
+
+@contextmanager
+def emulate(
+    *platforms: str,
+    clock: Clock | None = None,
+    today: date | None = None,
+    speed: float = 0.0,
+    teacher_key: Path | None = None,
+    teacher_faults: float = 0.0,
+    ports: dict[str, int] | None = None,
+) -> Iterator[World]:
+    """Run emulated vendors on loopback for the length of a `with` block.
+
+    Args:
+        platforms: which vendors; all three by default.
+        clock: vendor time; by default it starts on the morning of `today` (or now), and runs at `speed`.
+        today: the date the vendors live in, which decides which models have ended.
+        speed: vendor seconds per real second; 0 moves the clock only when it is driven.
+        teacher_key: OpenAI-chat JSONL whose answers the base models give to the same questions.
+        teacher_faults: the share of those answers, 0 to 1, that is spoilt on purpose (the same ones every time).
+        ports: a fixed port for a platform's own server; free ones by default.
+    """
+    clock = clock or Clock(datetime.combine(today, time(9), UTC) if today else None, speed=speed)
+    teacher = Teacher.read(teacher_key, faults=teacher_faults)
+    world = World(clock, teacher.note)
+    with ExitStack() as running:
+        for name in platforms or PLATFORMS:
+            emulator = _build(name, clock=clock, teacher=teacher, port=(ports or {}).get(name, 0))
+            emulator.start()
+            running.callback(emulator.stop)
+            setattr(world, name, emulator)
+            world.environment |= emulator.environment
+        yield world
+
+
+def _build(name: str, **settings: Any) -> Any:
+    match name:
+        case "openai":
+            from cloudistill.emulators.openai import OpenAIEmulator
+
+            return OpenAIEmulator(**settings)
+        case "bedrock":
+            from cloudistill.emulators.bedrock import BedrockEmulator
+
+            return BedrockEmulator(**settings)
+        case "vertex":
+            from cloudistill.emulators.vertex import VertexEmulator
+
+            return VertexEmulator(**settings)
+        case _:
+            raise ValueError(f"no emulator is called {name!r}; there are {', '.join(PLATFORMS)}")

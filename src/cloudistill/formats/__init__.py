@@ -1,0 +1,1 @@
+"""How a row is spelled: one pure module per vendor's training line; no I/O but the Dataset's reading."""

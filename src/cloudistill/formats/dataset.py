@@ -1,0 +1,161 @@
+"""A Dataset: Examples in a JSONL file, streamed row by row, and its conversion into another format."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cloudistill.core import jsonl
+from cloudistill.core.errors import UsageError
+from cloudistill.core.example import Example
+from cloudistill.core.finding import Finding
+from cloudistill.formats import registry, turns
+from cloudistill.formats.bedrock_conversation import shows_rendering
+from cloudistill.formats.format import CannotCarry, Format
+from cloudistill.formats.lessons import lesson_findings
+
+__all__ = ["Conversion", "DataRow", "Dataset", "convert", "lesson_findings", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """One line of a dataset: its Example, or None and the findings that refuse it."""
+
+    line: int
+    example: Example | None
+    findings: tuple[Finding, ...] = ()
+    file: str = ""
+
+
+class Dataset:
+    """Examples in a JSONL file; each pass over `rows` reads the file again and holds one row at a time."""
+
+    def __init__(self, path: Path | str, format: Format | None = None) -> None:  # noqa: A002
+        """Nothing is read yet but the file's kind.
+
+        Raises:
+            UsageError: the path is missing, empty, or not a regular file.
+        """
+        self.path = Path(path)
+        self._given = format
+        _check_file(self.path)
+
+    def rows(self) -> Iterator[DataRow]:
+        """Every line in order, as an Example or as the findings that refuse it."""
+        spelling = _Spelling(self._given)
+        for row in jsonl.read(self.path):
+            if row.value is None:
+                yield DataRow(row.line, None, (row.finding,) if row.finding else (), str(self.path))
+            else:
+                yield self._row(row.line, row.value, spelling)
+
+    def _row(self, line: int, record: dict[str, Any], spelling: _Spelling) -> DataRow:
+        try:
+            example = spelling.of(record).decode(record)
+            turns.check(example.messages)
+        except CannotCarry as refusal:
+            return DataRow(line, None, (_finding(refusal, str(self.path), line),), str(self.path))
+        return DataRow(line, example, (), str(self.path))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the file's bytes in hex."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Spelling:
+    """The one format of a file, learnt from its rows; a Bedrock row without tools fits either rendering."""
+
+    def __init__(self, given: Format | None) -> None:
+        self._known, self._settled = given, given is not None
+
+    def of(self, record: dict[str, Any]) -> Format:
+        """The file's format, if this row is spelled in it. Raises CannotCarry (`mixed-formats`) if it is not."""
+        found = registry.detect(record)
+        known = self._known
+        plain = found.rendering is not None and shows_rendering(record) is None
+        if known is None or (not self._settled and known.name == found.name):
+            self._known, self._settled = found, not plain
+            return found
+        if known.name != found.name or not (plain or known.rendering == found.rendering):
+            raise CannotCarry(
+                "mixed-formats",
+                f"this row is {_words(found)}, and the file's first is {_words(known)}.",
+                "Keep one format in a file: convert the parts one by one, then join them.",
+            )
+        return known
+
+
+def _words(spelling: Format) -> str:
+    return spelling.name if spelling.rendering is None else f"{spelling.name} ({spelling.rendering})"
+
+
+def _finding(refusal: CannotCarry, file: str, line: int) -> Finding:
+    return Finding(
+        rule=refusal.rule, message=str(refusal), remedy=refusal.remedy, source=refusal.source, file=file, line=line
+    )
+
+
+def _check_file(path: Path) -> None:
+    try:
+        about = path.stat()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{str(path)!r} cannot be read: {why}. Give a JSONL file.") from error
+    if stat.S_ISDIR(about.st_mode):
+        raise UsageError(f"{str(path)!r} is a folder. Give one JSONL file in it.")
+    if not stat.S_ISREG(about.st_mode):
+        raise UsageError(f"{str(path)!r} is not a regular file. Save its content to a file: it is read more than once.")
+    if about.st_size == 0:
+        raise UsageError(f"{str(path)!r} is empty. Give a JSONL file with one example in each line.")
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"{str(path)!r} may not be read by this user. Change its permissions.")
+
+
+@dataclass(slots=True)
+class Conversion:
+    """What became of the rows: `rows_in` is `rows_out` and the rows refused, each with its findings.
+
+    `fingerprint` is the SHA-256 of the bytes written.
+    """
+
+    rows_in: int = 0
+    rows_out: int = 0
+    fingerprint: str = ""
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    @property
+    def refused(self) -> int:
+        """The rows that were not written."""
+        return self.rows_in - self.rows_out
+
+
+def convert(dataset: Dataset, to: Format, out: BinaryIO) -> Conversion:
+    """Write every row of `dataset` that `to` can carry, in order; the rest is in the findings."""
+    return write(dataset.rows(), to, out)
+
+
+def write(rows: Iterable[DataRow], to: Format, out: BinaryIO) -> Conversion:
+    """Write rows as lines of `to`, one in memory at a time, hashing what is written."""
+    done, digest = Conversion(), hashlib.sha256()
+    for row in rows:
+        done.rows_in += 1
+        done.findings += row.findings
+        try:
+            line = None if row.example is None else jsonl.dump(to.encode(row.example)) + b"\n"
+        except CannotCarry as refusal:
+            done.findings.append(_finding(refusal, row.file, row.line))
+            continue
+        if line is not None:
+            out.write(line)
+            digest.update(line)
+            done.rows_out += 1
+    done.fingerprint = digest.hexdigest()
+    return done

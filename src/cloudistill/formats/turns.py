@@ -1,0 +1,233 @@
+"""Rules of turns that every format needs: results answer calls, members stand where they belong, ids by position."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from cloudistill.core.example import Example, Message, Tool, ToolCall
+from cloudistill.formats.format import CannotCarry
+
+
+def check(messages: Sequence[Message]) -> None:
+    """Refuse calls and results that do not belong together, and members on a role that has no use for them.
+
+    Raises:
+        CannotCarry: `duplicate-call-id`, `unknown-call`, `unanswered-call`, `misplaced` or `missing`.
+    """
+    owed: set[str] = set()
+    role = ""
+    for index, message in enumerate(messages):
+        role = message.role
+        _check_members(message, f"messages[{index}]")
+        if role == "tool":
+            _settle(owed, message, f"messages[{index}]")
+            continue
+        if owed:
+            raise _unanswered(owed, f"before messages[{index}]")
+        if message.tool_calls:
+            owed = _owed(message.tool_calls, f"messages[{index}]")
+    if owed and role == "tool":
+        raise _unanswered(owed, "at the end")
+
+
+def _check_members(message: Message, where: str) -> None:
+    role = message.role
+    if role != "assistant":
+        for member, value in (("tool_calls", message.tool_calls), ("weight", message.weight)):
+            if value not in ((), None):
+                raise CannotCarry("misplaced", f"{where}: {role} messages have no {member!r}.", "Delete it.")
+        if message.content is None:
+            raise CannotCarry("missing", f"{where}: the {role} message has no content.", "Add its text.")
+    if role != "tool" and message.tool_call_id is not None:
+        raise CannotCarry("misplaced", f"{where}: {role} messages have no 'tool_call_id'.", "Delete it.")
+    if role == "tool" and message.name is not None:
+        raise CannotCarry("misplaced", f"{where}: tool messages have no 'name'.", "Delete it: the id says it.")
+
+
+def _settle(owed: set[str], message: Message, where: str) -> None:
+    if message.tool_call_id not in owed:
+        raise unknown_call(message.tool_call_id, where)
+    owed.discard(message.tool_call_id)
+
+
+def unknown_call(name: str | None, where: str) -> CannotCarry:
+    """The refusal of a tool result that answers no open call."""
+    return CannotCarry(
+        "unknown-call",
+        f"{where}: a tool result answers {name!r}, and no call of the turn before it is open under that name.",
+        "Put each result behind the assistant message that makes the call, once.",
+    )
+
+
+def _unanswered(owed: set[str], where: str) -> CannotCarry:
+    return CannotCarry(
+        "unanswered-call",
+        f"the call {min(owed)!r} has no result {where}.",
+        "Add a tool message for every call before the conversation goes on.",
+    )
+
+
+def _owed(calls: Sequence[ToolCall], where: str) -> set[str]:
+    owed = {call.id for call in calls}
+    if len(owed) != len(calls):
+        raise duplicate_call_id(where)
+    return owed
+
+
+def duplicate_call_id(where: str) -> CannotCarry:
+    """The refusal of one turn with two calls of the same id."""
+    return CannotCarry("duplicate-call-id", f"{where}: two calls have the same id.", "Give each call its own id.")
+
+
+def bare(example: Example) -> Example:
+    """The example without its id; its metadata has no place in any vendor's line, so it is refused."""
+    if example.metadata:
+        raise CannotCarry(
+            "metadata",
+            f"the example has metadata ({', '.join(sorted(example.metadata)[:3])}), which no training line holds.",
+            "Delete it, or keep it in a file of its own by line number.",
+        )
+    return replace(example, id=None) if example.id is not None else example
+
+
+def check_names(example: Example, pattern: re.Pattern[str], *, says: str, source: str) -> None:
+    """Refuse tools and calls whose name the vendor's `pattern` does not allow."""
+    called = (call.name for message in example.messages for call in message.tool_calls)
+    for name in (*(tool.name for tool in example.tools), *called):
+        if not pattern.fullmatch(name):
+            raise CannotCarry(
+                "tool-name", f"the tool name {name!r} is not {says}.", "Rename the tool everywhere.", source=source
+            )
+
+
+def alternating(messages: Sequence[Message]) -> list[Message]:
+    """The messages in the form of vendors whose turns alternate: ids by position, results in order of calls.
+
+    Raises:
+        CannotCarry: as `check` does, and `late-system`, `first-turn`, `adjacent-assistant`, `weight-zero`,
+            `participant-name` or `empty-message`.
+    """
+    check(messages)
+    _check_order(messages)
+    return _renumbered([_plain(message, index) for index, message in enumerate(messages)])
+
+
+def _check_order(messages: Sequence[Message]) -> None:
+    before = "system"
+    for index, message in enumerate(messages):
+        role = message.role
+        if role == "system" and before != "system":
+            raise CannotCarry(
+                "late-system",
+                f"messages[{index}]: a system message after the conversation has begun.",
+                "Move it to the front, or make it part of a user message.",
+            )
+        if role == "assistant" and before == "system":
+            raise CannotCarry(
+                "first-turn", f"messages[{index}]: the conversation begins with the assistant.", "Begin with the user."
+            )
+        if role == before == "assistant":
+            raise CannotCarry(
+                "adjacent-assistant",
+                f"messages[{index}]: two assistant messages in a row, where turns alternate.",
+                "Join the two into one message.",
+            )
+        before = role
+
+
+def _plain(message: Message, index: int) -> Message:
+    if message.weight == 0:
+        raise CannotCarry(
+            "weight-zero",
+            f"messages[{index}]: only OpenAI can keep an assistant turn out of the loss (weight 0).",
+            "Delete the weight, or train on OpenAI.",
+        )
+    if message.name is not None:
+        raise CannotCarry(
+            "participant-name",
+            f"messages[{index}]: only OpenAI has a name ({message.name!r}) beside the role.",
+            "Delete it, or write it into the text.",
+        )
+    content = message.content
+    if message.tool_calls and not content:
+        content = None
+    elif message.role != "tool" and not (content and content.strip()):
+        raise CannotCarry(
+            "empty-message",
+            f"messages[{index}]: the {message.role} message is blank, which the vendor refuses.",
+            "Delete the message, or fill it.",
+        )
+    if content is message.content and message.weight is None:
+        return message
+    return replace(message, content=content, weight=None)
+
+
+def _renumbered(messages: Iterable[Message]) -> list[Message]:
+    done: list[Message] = []
+    results: list[Message] = []
+    order: dict[str, int] = {}
+    count = 0
+    for message in messages:
+        if message.role == "tool":
+            results.append(message)
+            continue
+        done += _ordered(results, order)
+        results = []
+        calls = message.tool_calls
+        if calls:
+            order = {call.id: count + place for place, call in enumerate(calls)}
+            count += len(calls)
+            message = replace(message, tool_calls=tuple(replace(c, id=f"call_{order[c.id]}") for c in calls))  # noqa: PLW2901
+        done.append(message)
+    return done + _ordered(results, order)
+
+
+def _ordered(results: list[Message], order: dict[str, int]) -> list[Message]:
+    results.sort(key=lambda result: order[str(result.tool_call_id)])
+    return [replace(result, tool_call_id=f"call_{order[str(result.tool_call_id)]}") for result in results]
+
+
+class Numbering:
+    """Names calls by position while a row is read, and finds the call that a result answers."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._open: list[tuple[str, str | None, str]] = []
+
+    def calls(self, made: Sequence[tuple[str, dict[str, Any], str | None]], where: str) -> tuple[ToolCall, ...]:
+        """The calls of one turn, given as name, arguments and the vendor's id (None where it has none)."""
+        ids = [vendor_id for _, _, vendor_id in made if vendor_id is not None]
+        if len(set(ids)) != len(ids):
+            raise duplicate_call_id(where)
+        calls = tuple(
+            ToolCall(id=f"call_{self._count + place}", name=name, arguments=arguments)
+            for place, (name, arguments, _) in enumerate(made)
+        )
+        self._count += len(calls)
+        self._open = [(call.name, vendor_id, call.id) for call, (_, _, vendor_id) in zip(calls, made, strict=True)]
+        return calls
+
+    def answered(self, where: str, *, name: str | None = None, vendor_id: str | None = None) -> str:
+        """Our id of the open call of the last turn that has this vendor's id, or else this name."""
+        for call in self._open:
+            if vendor_id == call[1] if vendor_id is not None and call[1] is not None else name == call[0]:
+                self._open.remove(call)
+                return call[2]
+        raise unknown_call(vendor_id or name, where)
+
+
+def plain_tool(tool: Tool) -> Tool:
+    """A tool in the form of vendors without strict schemas. Raises CannotCarry (`strict`) if it asks for one."""
+    if tool.strict:
+        raise CannotCarry(
+            "strict",
+            f"the tool {tool.name!r} is strict, which only OpenAI carries.",
+            "Delete `strict`, or train on OpenAI.",
+        )
+    if tool.strict is None and tool.description != "":
+        return tool
+    return replace(tool, strict=None, description=tool.description or None)

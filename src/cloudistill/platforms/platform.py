@@ -1,0 +1,208 @@
+"""A Platform: what a vendor allows, as dated facts read from TOML. Data only; asking the vendor is a backend's work."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from cloudistill.core.errors import UsageError
+from cloudistill.core.job import JobStatus
+from cloudistill.platforms.model import Model
+from cloudistill.platforms.sourced import Facts, Sourced
+
+
+class Vocabulary(Sourced):
+    """Every word a vendor is known to use for a status, in our words."""
+
+    words: dict[str, JobStatus]
+
+
+class Polling(Sourced):
+    """How often to look, in seconds: from `first`, times `factor` each time, up to `maximum`, give or take `jitter`."""
+
+    first: float
+    maximum: float
+    factor: float
+    jitter: float
+
+
+class Limits(Sourced):
+    """What an order may hold; None is unknown, never unlimited. Lengths are in characters, patterns match whole."""
+
+    file_bytes: int | None = None
+    tool_count: int | None = None
+    tags: int | None = None
+    tag_key_length: int | None = None
+    tag_value_length: int | None = None
+    tag_key_pattern: str | None = None
+    tag_value_pattern: str | None = None
+    suffix_length: int | None = None
+    job_name_length: int | None = None
+    job_name_pattern: str | None = None
+    model_name_length: int | None = None
+    model_name_pattern: str | None = None
+    deployment_name_length: int | None = None
+    deployment_name_pattern: str | None = None
+    display_name_bytes: int | None = None
+    token_pattern: str | None = None
+    uri_pattern: str | None = None
+    uri_length: int | None = None
+    seed_maximum: int | None = None
+
+
+class TextRule(Sourced):
+    """A refusal that a vendor tells apart by text alone; it may lead to waiting or looking, never to more."""
+
+    contains: str
+    code: str | None = None
+    leads_to: Literal["wait", "look"]
+    patience: float
+    """Seconds to go on waiting before the refusal is believed."""
+
+    def matches(self, code: str | None, text: str) -> bool:
+        """Whether an answer with this error code and text is meant."""
+        return self.contains in text and self.code in (None, code)
+
+
+class ReservedText(Sourced):
+    """Text that makes a vendor fail a whole training file wherever it stands; `pattern` is a regular expression."""
+
+    pattern: str
+    ignore_case: bool = False
+    what: str
+    """The reserved words as a person would list them."""
+
+    def compiled(self) -> re.Pattern[str]:
+        """The pattern, ready to search a row's JSON text with."""
+        return re.compile(self.pattern, re.IGNORECASE if self.ignore_case else 0)
+
+
+class Pair(Sourced):
+    """A teacher and a student that the vendor itself distils; `ended` is the day it stopped, None while it is live."""
+
+    teacher: str
+    student: str
+    region: str
+    ended: date | None = None
+
+
+class WindDown(Sourced):
+    """How a vendor closes tuning: to newcomers, to accounts that did not use it, to everybody."""
+
+    closed_to_new: date | None = None
+    closed_to_dormant: date | None = None
+    no_new_jobs: date | None = None
+
+
+class Platform(Facts):
+    """Everything known about one vendor."""
+
+    name: str
+    title: str
+    format: str
+    extra: str
+    tokenizer: str | None = None
+    polling: Polling
+    limits: Limits
+    job_words: Vocabulary
+    deployment_words: Vocabulary | None = None
+    texts: dict[str, TextRule] = Field(default_factory=dict[str, TextRule])
+    reserved_words: dict[str, ReservedText] = Field(default_factory=dict[str, ReservedText])
+    pairs: tuple[Pair, ...] = ()
+    wind_down: WindDown | None = None
+    models: tuple[Model, ...]
+
+    @property
+    def statuses(self) -> dict[str, JobStatus]:
+        """The vendor's words for a tuning job."""
+        return self.job_words.words
+
+    @property
+    def deployment_statuses(self) -> dict[str, JobStatus]:
+        """The vendor's words for a deployment; empty where a tuned model needs none."""
+        return self.deployment_words.words if self.deployment_words else {}
+
+    def status(self, word: str | None) -> JobStatus:
+        """Our word for the vendor's; UNKNOWN for one that nobody knows."""
+        return self.statuses.get(word or "", JobStatus.UNKNOWN)
+
+    def deployment_status(self, word: str | None) -> JobStatus:
+        """Our word for the vendor's word for a deployment; UNKNOWN for one that nobody knows."""
+        return self.deployment_statuses.get(word or "", JobStatus.UNKNOWN)
+
+    def model(self, id: str) -> Model | None:  # noqa: A002 - the word of the contract
+        """The model of exactly this id, alive or ended."""
+        return next((model for model in self.models if model.id == id), None)
+
+    def students(self, today: date) -> tuple[Model, ...]:
+        """The models for which a tuning job can be made today."""
+        return tuple(m for m in self.models if "student" in m.roles and not m.training_ended(today))
+
+    def reserved(self, model: Model) -> dict[str, ReservedText]:
+        """The texts that may not stand in this model's training rows, by the name of the rule."""
+        return {name: self.reserved_words[name] for name in model.reserved}
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for model in self.models:
+            if unknown := set(model.reserved) - set(self.reserved_words):
+                raise ValueError(f"{model.id} names reserved words that are not listed: {sorted(unknown)}")
+        return self
+
+
+def names() -> list[str]:
+    """The platforms whose facts come with the package."""
+    return sorted(file.name[: -len(".toml")] for file in _shelf().iterdir() if file.name.endswith(".toml"))
+
+
+@cache
+def load(name: str) -> Platform:
+    """The facts about platform `name`.
+
+    Raises:
+        UsageError: there are no facts about it.
+    """
+    if name not in names():
+        raise UsageError(f"there is no platform {name!r}; known: {', '.join(names())}")
+    return _parse((_shelf() / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+
+
+def load_file(path: Path) -> Platform:
+    """Facts from a file of one's own, for when the vendor has moved on since this package was released.
+
+    Raises:
+        UsageError: the file cannot be read, is not TOML, or does not have the shape of a Platform.
+    """
+    try:
+        return _parse(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def _shelf() -> Traversable:
+    return files("cloudistill.platforms")
+
+
+def _parse(text: str, file: str) -> Platform:
+    try:
+        return Platform.model_validate(_with_families(tomllib.loads(text)))
+    except (tomllib.TOMLDecodeError, ValidationError, KeyError) as error:
+        raise UsageError(f"{file}: not the facts of a platform: {error}") from error
+
+
+def _with_families(document: dict[str, Any]) -> dict[str, Any]:
+    """What models have in common is written once, in `[families.X]`; a model's own row wins."""
+    families = document.pop("families", {})
+    rows: dict[str, dict[str, Any]] = document.get("models", {})
+    models = [
+        {"id": id_, **(families[row.pop("family")] if "family" in row else {}), **row} for id_, row in rows.items()
+    ]
+    return {**document, "models": models}

@@ -1,0 +1,188 @@
+"""What the three TOML files must hold, whatever their figures are."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cloudistill.platforms as room
+from cloudistill.core.job import JobStatus
+from cloudistill.platforms.platform import Platform, load, names
+
+PLATFORMS = ("bedrock", "openai", "vertex")
+FILES = {name: Path(room.__path__[0]) / f"{name}.toml" for name in PLATFORMS}
+BARE = ("words", "hyperparameters", "texts", "reserved_words", "models", "families")
+
+
+def tables(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every table that holds values of its own, not only other tables."""
+    if path and path.rpartition(".")[2] not in BARE and any(not isinstance(v, dict | list) for v in node.values()):
+        yield path, node
+    for key, value in node.items():
+        inner: list[Any] = value if isinstance(value, list) else [value]
+        for item in inner:
+            if isinstance(item, dict):
+                yield from tables(item, f"{path}.{key}" if path else key)  # pyright: ignore[reportUnknownArgumentType]
+
+
+@pytest.fixture(params=PLATFORMS)
+def platform(request: pytest.FixtureRequest) -> Platform:
+    return load(request.param)
+
+
+def test_the_three_platforms_come_with_the_package() -> None:
+    assert names() == list(PLATFORMS)
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_every_table_says_where_it_was_read_and_when(name: str) -> None:
+    found = list(tables(tomllib.loads(FILES[name].read_text("utf-8"))))
+    assert len(found) > 20
+    for path, table in found:
+        assert table.get("source"), f"{path} has no source"
+        assert table.get("checked") == date(2026, 11, 24), f"{path} has no date"
+
+
+def test_no_price_is_zero(platform: Platform) -> None:
+    for model in platform.models:
+        if model.prices:
+            figures = model.prices.model_dump(exclude={"source", "checked", "note"}).values()
+            assert all(figure is None or figure > 0 for figure in figures), model.id
+
+
+def test_a_training_price_has_two_ends_in_order(platform: Platform) -> None:
+    for model in platform.models:
+        if model.prices and model.prices.training_low is not None:
+            assert model.prices.training_high is not None
+            assert model.prices.training_low <= model.prices.training_high
+
+
+def test_every_default_is_a_value_the_hyperparameter_takes(platform: Platform) -> None:
+    for model in platform.models:
+        for hyperparameter in model.hyperparameters.values():
+            if hyperparameter.default is not None:
+                hyperparameter.spell(hyperparameter.default)
+
+
+def test_every_live_student_says_how_it_is_served_and_where_it_is_trained(platform: Platform) -> None:
+    for model in platform.students(date(2026, 11, 24)):
+        assert model.serving != "none" or platform.name == "openai", model.id
+        assert model.regions or platform.name == "openai", model.id
+        assert model.max_tokens_per_example or model.context, model.id
+
+
+def test_every_pattern_compiles(platform: Platform) -> None:
+    for name, value in platform.limits.model_dump().items():
+        if name.endswith("pattern") and value:
+            re.compile(value)
+    for text in platform.reserved_words.values():
+        assert text.compiled()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("openai", "validating_files queued running pausing paused succeeded failed cancelled pending notRunning"),
+        ("bedrock", "InProgress Completed Failed Stopping Stopped"),
+        (
+            "vertex",
+            """JOB_STATE_UNSPECIFIED JOB_STATE_QUEUED JOB_STATE_PENDING JOB_STATE_RUNNING JOB_STATE_SUCCEEDED
+            JOB_STATE_FAILED JOB_STATE_CANCELLING JOB_STATE_CANCELLED JOB_STATE_PAUSED JOB_STATE_EXPIRED
+            JOB_STATE_UPDATING JOB_STATE_PARTIALLY_SUCCEEDED""",
+        ),
+    ],
+)
+def test_every_word_of_the_vendor_is_known_and_no_other(name: str, words: str) -> None:
+    assert set(load(name).statuses) == set(words.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "status"),
+    [
+        ("openai", "validating_files", JobStatus.PENDING),
+        ("openai", "pausing", JobStatus.STOPPING),
+        ("openai", "paused", JobStatus.PAUSED),
+        ("bedrock", "InProgress", JobStatus.RUNNING),
+        ("bedrock", "Stopping", JobStatus.STOPPING),
+        ("bedrock", "Stopped", JobStatus.CANCELLED),
+        ("vertex", "JOB_STATE_EXPIRED", JobStatus.FAILED),
+        ("vertex", "JOB_STATE_PARTIALLY_SUCCEEDED", JobStatus.SUCCEEDED),
+        ("vertex", "JOB_STATE_CANCELLING", JobStatus.STOPPING),
+        ("vertex", "JOB_STATE_UNSPECIFIED", JobStatus.UNKNOWN),
+        ("openai", "SUCCEEDED", JobStatus.UNKNOWN),
+        ("bedrock", "", JobStatus.UNKNOWN),
+        ("vertex", None, JobStatus.UNKNOWN),
+    ],
+)
+def test_a_word_means_what_the_vendor_means(name: str, word: str | None, status: JobStatus) -> None:
+    assert load(name).status(word) is status
+
+
+def test_a_deployment_is_callable_when_active_or_in_service_and_in_no_other_state() -> None:
+    bedrock = load("bedrock")
+    ready = {word for word in bedrock.deployment_statuses if bedrock.deployment_status(word) is JobStatus.SUCCEEDED}
+    assert ready == {"Active", "InService"}
+    assert not bedrock.deployment_status("Deleting").is_final
+    assert bedrock.deployment_status("Hibernating") is JobStatus.UNKNOWN
+    assert load("openai").deployment_status("Active") is JobStatus.UNKNOWN
+
+
+def test_openai_bases_close_with_the_wind_down() -> None:
+    openai = load("openai")
+    assert openai.wind_down is not None
+    closing = {model.training_ends for model in openai.students(date(2026, 11, 24))}
+    assert closing == {openai.wind_down.no_new_jobs}
+
+
+def test_every_live_pair_names_models_that_are_known_and_alive() -> None:
+    bedrock, today = load("bedrock"), date(2026, 11, 24)
+    live = [pair for pair in bedrock.pairs if pair.ended is None]
+    assert len(live) == 4
+    for pair in live:
+        teacher, student = bedrock.model(pair.teacher), bedrock.model(pair.student)
+        assert teacher is not None
+        assert student is not None
+        assert not teacher.ended(today)
+        assert not student.training_ended(today)
+        assert pair.region in student.regions
+    assert not [pair for pair in load("vertex").pairs if pair.ended is None]
+
+
+def test_what_replaces_a_model_is_known_and_outlives_it(platform: Platform) -> None:
+    for model in platform.models:
+        for id_ in model.replaced_by:
+            heir = platform.model(id_)
+            assert heir is not None, f"{model.id} is replaced by {id_}, which is not listed"
+            assert heir.ends is None or (model.ends is not None and heir.ends > model.ends)
+
+
+def test_the_role_that_is_not_ready_is_told_by_its_code_and_text() -> None:
+    rule = load("bedrock").texts["role-not-ready"]
+    assert rule.matches("ValidationException", "… Could not assume provided IAM role, check …")
+    assert not rule.matches("AccessDeniedException", "Could not assume provided IAM role")
+    assert not rule.matches("ValidationException", "The provided IAM role is malformed")
+    assert rule.leads_to in {"wait", "look"}
+
+
+@pytest.mark.parametrize(
+    "text", ["User: hello", "a\\nassistant: b", "BOT:", "x [eos] y", "see <IMAGE>", "superuser: x"]
+)
+def test_nova_reserves_these_texts_in_any_case(text: str) -> None:
+    assert load("bedrock").reserved_words["nova-reserved"].compiled().search(text)
+
+
+@pytest.mark.parametrize("text", ["the user said", '{"user": "x"}', "image", "eos"])
+def test_nova_does_not_reserve_these(text: str) -> None:
+    assert not load("bedrock").reserved_words["nova-reserved"].compiled().search(text)
+
+
+def test_openai_reserves_special_tokens_and_no_ordinary_brackets() -> None:
+    pattern = load("openai").reserved_words["special-token"].compiled()
+    assert pattern.search("a <|fim_suffix|> b")
+    assert not pattern.search("a <| b |> c || <d>")
