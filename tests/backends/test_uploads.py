@@ -15,7 +15,6 @@ from starlette.routing import Route
 from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.backends.vertex import VertexBackend
 from cloudistill.core.errors import ServiceTrouble, UnusableAnswer
-from cloudistill.emulators import World
 from cloudistill.emulators.server import Server
 
 from .vendors import Canned, Vendor, close
@@ -37,9 +36,8 @@ def test_a_cut_off_object_is_written_again(vendor: Vendor):
     assert vendor.world.vertex.buckets.read(vendor.upload().id) == vendor.file.read_bytes()
 
 
-def test_an_object_that_another_has_just_written_is_taken_as_it_is(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("world")
+def test_an_object_that_another_has_just_written_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     file = tmp_path / "train.jsonl"
     file.write_text("{}\n", "utf-8")
     seen: list[str] = []
@@ -54,10 +52,9 @@ def test_an_object_that_another_has_just_written_is_taken_as_it_is(
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
     backend = VertexBackend()
     assert backend.upload(file, fingerprint="f" * 64, name="n").id.endswith(f"/cloudistill/{'f' * 64}.jsonl")
-    assert seen == ["GET ", "POST 0"]
+    assert [sent for sent in seen if sent.startswith("POST")] == ["POST 0"]
     close(backend)
     server.stop()
-    assert world.vertex is not None
 
 
 def test_a_file_of_which_openai_has_another_size_is_not_used(canned: Canned, tmp_path: Path):

@@ -192,7 +192,6 @@ def test_a_lost_order_exits_7_and_says_what_to_do(
         ("bedrock", "CLOUDISTILL_BEDROCK_ROLE_ARN", "CLOUDISTILL_BEDROCK_ROLE_ARN"),
         ("bedrock", "AWS_ACCESS_KEY_ID", "credentials"),
         ("bedrock", "AWS_REGION", "region"),
-        ("vertex", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT"),
         ("vertex", "CLOUDISTILL_VERTEX_BUCKET", "CLOUDISTILL_VERTEX_BUCKET"),
         ("vertex", "GOOGLE_APPLICATION_CREDENTIALS", "credentials"),
     ],

@@ -218,7 +218,14 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse
 
 
 def _kind(value: Any) -> str:
-    names: dict[type, str] = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    names: dict[type, str] = {
+        list: "array",
+        str: "string",
+        bool: "boolean",
+        int: "number",
+        float: "number",
+        type(None): "null",
+    }
     return next(name for kind, name in names.items() if type(value) is kind)
 
 

@@ -96,9 +96,7 @@ class BedrockConversation:
         """
         text = "\n".join(block["text"] for block in content if "text" in block)
         uses = [block["toolUse"] for block in content if "toolUse" in block]
-        made: list[tuple[str, dict[str, Any], str | None]] = [
-            (use["name"], use.get("input") or {}, use.get("toolUseId")) for use in uses
-        ]
+        made: Sequence[turns.Made] = [(use["name"], use.get("input") or {}, use.get("toolUseId")) for use in uses]
         said = text if text or not made else None
         if self.rendering == "text" and offered and not made and (found := in_text.calls_of(text)):
             said, made = found[0], [(name, arguments, None) for name, arguments in found[1]]

@@ -98,9 +98,7 @@ class GeminiContents:
         said = [reading.camel_case(part, "the answer") for part in parts if not part.get("thought")]
         text = "".join(part["text"] for part in said if part.get("text"))
         calls = [part["functionCall"] for part in said if part.get("functionCall")]
-        made: list[tuple[str, dict[str, Any], str | None]] = [
-            (call["name"], call.get("args") or {}, call.get("id")) for call in calls
-        ]
+        made: Sequence[turns.Made] = [(call["name"], call.get("args") or {}, call.get("id")) for call in calls]
         content = text if text or not made else None
         return Message(role="assistant", content=content, tool_calls=turns.Numbering().calls(made, "the answer"))
 

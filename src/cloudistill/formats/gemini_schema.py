@@ -31,8 +31,8 @@ def spell(schema: Schema) -> Schema:
     if declared is None:
         return {"anyOf": [spell({**core, **schema}) for core in ANYTHING]}
     spelt = {key: _spelt(key, member, spell) for key, member in schema.items() if key not in {"type", "enum"}}
-    null = {"nullable": True} if type(declared) is list else {}
-    word = str(declared[0] if nullable_type else declared)
+    word, *others = [declared] if type(declared) is str else cast("list[str]", declared)
+    null = {"nullable": True} if others else {}
     enum = {"enum": [_word(value, word) for value in schema["enum"] if value is not None]} if "enum" in schema else {}
     return {"type": word.upper(), **enum, **null, **spelt}
 
@@ -84,10 +84,10 @@ def _read(key: str, member: Any, where: str) -> Any:
             raise refused("schema-ref", where, f"has {key!r}", "Write the schema out where it is used.")
         case "properties" if type(member) is not dict:
             raise reading.wrong_type(f"{where}.properties", dict, member)
-        case _ if key in COUNTS and type(member) is str and member.isdecimal():
+        case _ if key in COUNTS and isinstance(member, str) and member.isdecimal():
             return int(member)
         case _:
-            return _spelt(key, member, lambda inner: read(inner, f"{where}.{key}"))
+            return _spelt(key, cast("object", member), lambda inner: read(inner, f"{where}.{key}"))
 
 
 def _value(word: Any, declared: Any, where: str) -> Any:

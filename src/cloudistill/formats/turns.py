@@ -191,6 +191,10 @@ def _ordered(results: list[Message], order: dict[str, int]) -> list[Message]:
     return [replace(result, tool_call_id=f"call_{order[str(result.tool_call_id)]}") for result in results]
 
 
+Made = tuple[str, dict[str, Any], str | None]
+"""A call as a vendor says it: name, arguments, and its id where it has one."""
+
+
 class Numbering:
     """Names calls by position while a row is read, and finds the call that a result answers."""
 
@@ -198,8 +202,8 @@ class Numbering:
         self._count = 0
         self._open: list[tuple[str, str | None, str]] = []
 
-    def calls(self, made: Sequence[tuple[str, dict[str, Any], str | None]], where: str) -> tuple[ToolCall, ...]:
-        """The calls of one turn, given as name, arguments and the vendor's id (None where it has none)."""
+    def calls(self, made: Sequence[Made], where: str) -> tuple[ToolCall, ...]:
+        """The calls of one turn, ids by position."""
         ids = [vendor_id for _, _, vendor_id in made if vendor_id is not None]
         if len(set(ids)) != len(ids):
             raise duplicate_call_id(where)

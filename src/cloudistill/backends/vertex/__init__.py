@@ -153,7 +153,9 @@ class VertexBackend:
         with self._lock:
             if self._storage is None:
                 sdk = load_sdk("google.cloud.storage", extra="vertex")
-                self._storage = sdk.Client(project=self.project, credentials=self.credentials)
+                # an emulator needs no token, and google-auth would ask Google itself where one may be sent
+                emulated = "STORAGE_EMULATOR_HOST" in os.environ
+                self._storage = sdk.Client(project=self.project, credentials=None if emulated else self.credentials)
             return self._storage
 
     def classify(self, error: Exception) -> PlatformError:
