@@ -8,7 +8,7 @@ import runpy
 import time
 from pathlib import Path
 
-from cloudistill.emulators import openai_rows
+from cloudistill.emulators import chat_lines
 from cloudistill.emulators.learner import Untrained, fit
 from cloudistill.emulators.lesson import Lesson
 
@@ -39,7 +39,7 @@ def main() -> None:
         measure("support desk", TESTS["desk"](rows, seed=1), held_out)
     if REAL.exists():
         rows = [json.loads(line) for line in REAL.read_text("utf-8").splitlines()]
-        lessons = [lesson for row in rows for lesson in openai_rows.lessons(row)]
+        lessons = [lesson for row in rows for lesson in chat_lines.lessons(row)]
         measure("real, held out", [lesson for i, lesson in enumerate(lessons) if i % 5], lessons[::5])
         measure("real, seen", lessons, lessons[::5])
 

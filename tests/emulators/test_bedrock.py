@@ -16,11 +16,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudistill.emulators.bedrock import BedrockEmulator
-from cloudistill.emulators.bedrock_checks import BadData, checked
-from cloudistill.emulators.bedrock_models import MODELS, find
-from cloudistill.emulators.bedrock_rows import course
-from cloudistill.emulators.bedrock_shapes import Service, write
-from cloudistill.emulators.bedrock_text import tools_in
+from cloudistill.emulators.bedrock.checks import BadData, checked
+from cloudistill.emulators.bedrock.models import MODELS, find
+from cloudistill.emulators.bedrock.rows import course
+from cloudistill.emulators.bedrock.shapes import Service, write
+from cloudistill.emulators.bedrock.text import tools_in
 from cloudistill.emulators.clock import Clock
 from cloudistill.emulators.lesson import Call, Reply
 from cloudistill.emulators.teacher import Teacher

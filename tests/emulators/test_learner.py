@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cloudistill.emulators import openai_rows
+from cloudistill.emulators import chat_lines
 from cloudistill.emulators.learner import Student, Untrained, fit
 from cloudistill.emulators.lesson import Call, Lesson, Question, Reply, Shape
 
@@ -319,7 +319,7 @@ def test_real_tool_calls_are_learnt_and_answered_with_tools_on_offer() -> None:
     if not REAL.exists():
         pytest.skip(f"{REAL.name} is not beside this checkout")
     rows = (json.loads(line) for line in REAL.read_text("utf-8").splitlines()[::4])
-    lessons = [lesson for row in rows for lesson in openai_rows.lessons(row)]
+    lessons = [lesson for row in rows for lesson in chat_lines.lessons(row)]
     Random(1).shuffle(lessons)  # noqa: S311
     held_out = lessons[280:]
     student = fit(lessons[:280])

@@ -18,8 +18,8 @@ from openai import OpenAI
 
 from cloudistill.emulators.clock import Clock
 from cloudistill.emulators.openai import OpenAIEmulator
-from cloudistill.emulators.openai_orders import Hyperparameters
-from cloudistill.emulators.openai_training import resolve
+from cloudistill.emulators.openai.orders import Hyperparameters
+from cloudistill.emulators.openai.training import resolve
 from cloudistill.emulators.teacher import Teacher
 
 BASE = "gpt-4.1-mini-2025-04-14"

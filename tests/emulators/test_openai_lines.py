@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cloudistill.emulators.openai_lines import BadFile, read
-from cloudistill.emulators.openai_rows import lessons
+from cloudistill.emulators.chat_lines import lessons
+from cloudistill.emulators.openai.lines import BadFile, read
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "bfcl-train.openai.jsonl"
 USER: dict[str, Any] = {"role": "user", "content": "Where is A1?"}

@@ -23,7 +23,7 @@ from tests.emulators.vertex_desk import (
     running,
 )
 
-from cloudistill.emulators.vertex_rows import shapes
+from cloudistill.emulators.vertex.rows import shapes
 
 pytestmark = pytest.mark.filterwarnings(EXPERIMENTAL)
 

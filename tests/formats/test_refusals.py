@@ -9,6 +9,7 @@ import pytest
 from cloudistill.core.example import Example, Message, Tool, ToolCall
 from cloudistill.formats import registry, turns
 from cloudistill.formats.format import CannotCarry
+from cloudistill.formats.tools_as_text import tools_text
 
 OPENAI = registry.get("openai-chat")
 TEXT = registry.get("bedrock-conversation", "text")
@@ -144,6 +145,20 @@ BEDROCK_ROWS: list[Case] = [
     ("missing", bedrock(ASKED, toolConfig={"tools": [{"toolSpec": {"name": "a"}}]}), "'inputSchema'"),
     ("tools-text", bedrock(ASKED, system=[{"text": "## Tools you can call (JSON)\n[]"}]), "cannot be read"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("array", "rule"),
+    [
+        ("[{]", "tools-text"),
+        ("{}", "wrong-type"),
+        ('[{"name":"f"}]', "missing"),
+        ('[{"name":"f","parameters":1}]', "wrong-type"),
+    ],
+)
+def test_tools_in_the_text_that_somebody_broke_are_refused(array: str, rule: str) -> None:
+    header, _, how = tools_text([], one_call=False).split("\n")
+    assert refusal(bedrock(ASKED, system=[{"text": f"{header}\n{array}\n{how}"}])).rule == rule
 
 
 @pytest.mark.parametrize(("rule", "row", "says"), BEDROCK_ROWS)

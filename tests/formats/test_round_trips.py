@@ -246,3 +246,34 @@ def test_a_prompt_is_spelled_as_its_training_row(spelling: Any, example: Example
     row = spelling.encode(example)
     row.pop("schemaVersion", None)
     assert prompt == row
+
+
+@st.composite
+def with_what_only_openai_carries(draw: Draw) -> Example:
+    """Lessons with weights, names, strict tools, one call at a time, and turns in any order."""
+    example = draw(examples())
+    messages = [
+        msgspec.structs.replace(m, name=draw(st.none() | prose), weight=draw(st.sampled_from([None, 0, 1])))
+        if m.role == "assistant"
+        else m
+        for m in example.messages
+    ]
+    late = [Message(role="system", content="Later.", name="ops"), Message(role="assistant", content="", weight=0)]
+    ends = not messages[-1].tool_calls and messages[-1].role != "tool"
+    strict = tuple(msgspec.structs.replace(one, strict=draw(st.booleans())) for one in example.tools)
+    return msgspec.structs.replace(
+        example, messages=(*messages, *(late if ends else ())), tools=strict, parallel_tool_calls=draw(st.booleans())
+    )
+
+
+@QUICK
+@given(example=with_what_only_openai_carries())
+def test_openai_carries_weights_names_strictness_and_turns_in_any_order(example: Example) -> None:
+    spelling = registry.get("openai-chat")
+    returned = through(spelling, example)
+    assert exact(returned) == exact(spelling.normalise(example))
+    assert [(m.role, m.name, 1 if m.weight is None else m.weight) for m in returned.messages] == [
+        (m.role, m.name, 0 if m.weight == 0 else 1) for m in example.messages
+    ]
+    assert [bool(one.strict) for one in returned.tools] == [bool(one.strict) for one in example.tools]
+    assert returned.parallel_tool_calls is example.parallel_tool_calls

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import Connection
+from tests.conftest import STUDENTS, TODAY, rows_of
 
 from cloudistill import Run, RunStatus, Store, chat, distill, errors, get, jobs
 from cloudistill.emulators import World
 from cloudistill.formats.dataset import Dataset
-from tests.conftest import STUDENTS, TODAY, rows_of
 
 Lessons = Callable[..., Path]
 PLATFORMS = sorted(STUDENTS)

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cloudistill.emulators.chat_lines import lessons
 from cloudistill.emulators.lesson import Call, Question, Reply
-from cloudistill.emulators.openai_rows import lessons
 
 
 @dataclass

@@ -1,0 +1,161 @@
+"""The AWS next to the emulated Bedrock: S3, STS and IAM by moto, and what Bedrock itself reads and writes there."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
+
+from cloudistill.emulators.bedrock.models import EAST, WEST
+from cloudistill.emulators.bedrock.shapes import invalid
+
+ACCESS_KEY, SECRET_KEY = "AKIAEMULATEDBEDROCK1", "emulated-and-secret-to-nobody"
+BUCKETS = {region: f"cloudistill-emulated-{region}" for region in (EAST, WEST)}
+ROLE = "AmazonBedrockCloudistill"
+WRITE_CHECK = ".write_access_check_file.tmp"
+
+
+class Storage:
+    """moto on loopback, with a bucket in each tuning region and a role that Bedrock may assume.
+
+    moto keeps one account per process: it is emptied when the first `Storage` starts, and shared by those beside it.
+    """
+
+    _running = 0
+    _counting = threading.Lock()
+
+    def __init__(self) -> None:
+        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self.url = ""
+        self.role_arn = ""
+        self._s3: Any = None
+        self._iam: Any = None
+
+    def start(self) -> None:
+        """Serve an empty AWS account that has the buckets and the role."""
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.url = f"http://{host}:{port}"
+        with self._counting:
+            if not Storage._running:
+                _reset(host, port)
+            Storage._running += 1
+        session: Any = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=EAST)
+        settings: dict[str, Any] = {"endpoint_url": self.url, "config": Config(proxies={})}
+        self._s3, self._iam = session.client("s3", **settings), session.client("iam", **settings)
+        self._s3.create_bucket(Bucket=BUCKETS[EAST])
+        west = session.client("s3", region_name=WEST, **settings)
+        with suppress(west.exceptions.BucketAlreadyOwnedByYou):
+            west.create_bucket(Bucket=BUCKETS[WEST], CreateBucketConfiguration={"LocationConstraint": WEST})
+        west.close()
+        with suppress(self._iam.exceptions.EntityAlreadyExistsException):
+            self._iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(_trust()))
+        self.role_arn = self._iam.get_role(RoleName=ROLE)["Role"]["Arn"]
+
+    def stop(self) -> None:
+        """Close the clients and the port."""
+        for client in (self._s3, self._iam):
+            client.close()
+        self._server.stop()
+        with self._counting:
+            Storage._running -= 1
+
+    def check_role(self, arn: str) -> None:
+        """Refuse a role that does not exist or does not trust Bedrock."""
+        try:
+            role = self._iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]
+        except ClientError:
+            role = {"Arn": None}
+        if role["Arn"] != arn or "bedrock.amazonaws.com" not in json.dumps(role["AssumeRolePolicyDocument"]):
+            raise invalid(f"Could not assume provided IAM role: {arn}. Check its trust relationship and try again")
+
+    def check_readable(self, uri: str, region: str) -> None:
+        """Refuse an object that is missing, or whose bucket is missing or lies in another region than the job."""
+        bucket, key = split(uri)
+        if not key or key.endswith("/"):
+            raise invalid(
+                "Invalid training input data configuration. Check the input data S3 Uris (Uri should be a file, "
+                "not a directory) and retry request"
+            )
+        try:
+            found = self._region(bucket) == region and self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError:
+            found = False
+        if not found:
+            raise invalid(f"Could not validate GetObject permissions to access Amazon S3 bucket: {bucket} at key {key}")
+
+    def check_writable(self, uri: str, region: str) -> None:
+        """Write and remove the probe file that Bedrock leaves under an output prefix."""
+        bucket, key = split(uri)
+        probe = _join(key, WRITE_CHECK)
+        try:
+            if self._region(bucket) == region:
+                self._s3.put_object(Bucket=bucket, Key=probe, Body=b"")
+                self._s3.delete_object(Bucket=bucket, Key=probe)
+                return
+        except ClientError:
+            pass
+        raise invalid(
+            f"Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: "
+            f"{bucket} at key {probe}"
+        )
+
+    def read(self, uri: str) -> bytes | None:
+        """The object, or None where it is gone."""
+        bucket, key = split(uri)
+        try:
+            return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError:
+            return None
+
+    def write_metrics(self, uri: str, job: str, losses: Sequence[float]) -> None:
+        """The step CSV that appears beside a finished job, one step an epoch."""
+        bucket, prefix = split(uri)
+        key = _join(prefix, f"model-customization-job-{job}/training_artifacts/step_wise_training_metrics.csv")
+        rows = [f"{step},{step + 1},{loss:.6f},{2.718281828 ** min(loss, 50):.6f}" for step, loss in enumerate(losses)]
+        body = "\n".join(("step_number,epoch_number,training_loss,perplexity", *rows)) + "\n"
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=body.encode())
+        except ClientError:
+            logging.getLogger(__name__).warning("the output bucket %r is gone: no metrics written", bucket)
+
+    def _region(self, bucket: str) -> str:
+        """Where a bucket lies: moto answers 200 from any region, so only the header tells."""
+        answer = self._s3.head_bucket(Bucket=bucket)
+        return str(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` URI."""
+    parts = urlsplit(uri)
+    return parts.netloc, parts.path.removeprefix("/")
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix.rstrip('/')}/{name}" if prefix else name
+
+
+def _trust() -> dict[str, Any]:
+    principal = {"Service": "bedrock.amazonaws.com"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
+    }
+
+
+def _reset(host: str, port: int) -> None:
+    connection = http.client.HTTPConnection(host, port)
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()

@@ -1,0 +1,119 @@
+"""Training and validation files: read, judged line by line, over-long lines dropped and counted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudistill.emulators.lesson import Lesson
+from cloudistill.emulators.vertex.contract import read
+from cloudistill.emulators.vertex.errors import GoogleError
+from cloudistill.emulators.vertex.models import MAX_LINE_TOKENS, MAX_VALIDATION_LINES, Gemini
+from cloudistill.emulators.vertex.rows import faults_of_tools, faults_of_turns, lessons
+
+_SAMPLE, _BATCH = 10, 8
+_CHARACTERS_PER_TOKEN = 4
+
+
+class DatasetError(Exception):
+    """A file the service will not train on, in the words of the job's error."""
+
+
+@dataclass
+class Dataset:
+    """What was read: lessons to learn, lines kept, their tokens, and the lines dropped, counted from 1."""
+
+    lessons: list[Lesson] = field(default_factory=list[Lesson])
+    examples: int = 0
+    tokens: int = 0
+    dropped: list[int] = field(default_factory=list[int])
+
+    @property
+    def steps(self) -> int:
+        """Tuning steps in one epoch."""
+        return max(1, self.examples // _BATCH)
+
+    def stats(self, *, epochs: int) -> dict[str, Any]:
+        """SupervisedTuningDataStats."""
+        stats: dict[str, Any] = {
+            "tuningDatasetExampleCount": str(self.examples),
+            "totalBillableTokenCount": str(self.tokens * epochs),
+            "totalTruncatedExampleCount": str(len(self.dropped)),
+            "tuningStepCount": str(epochs * self.steps),
+        }
+        if self.dropped:
+            stats["truncatedExampleIndices"] = [str(index) for index in self.dropped[:_SAMPLE]]
+            reason = f"The example has more than {MAX_LINE_TOKENS} tokens."
+            stats["droppedExampleReasons"] = [reason] * len(stats["truncatedExampleIndices"])
+        return stats
+
+
+def tokens(text: str) -> int:
+    """The emulator's token count: four characters a token, at least one."""
+    return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))
+
+
+def read_training(raw: bytes, model: Gemini) -> Dataset:
+    """The lessons in a file. Raises DatasetError at the first line that can't be used."""
+    lines = [line for line in _decoded(raw).split("\n") if line.strip()]
+    dataset = Dataset()
+    for index, line in enumerate(lines, 1):
+        parsed = _line(line, f"Dataset example {index} of {len(lines)}", model)
+        size = tokens(line)
+        if size > MAX_LINE_TOKENS:
+            dataset.dropped.append(index)
+            continue
+        dataset.examples += 1
+        dataset.tokens += size
+        dataset.lessons.extend(lessons(parsed))
+    if not dataset.examples:
+        raise DatasetError("The training dataset has no usable example.")
+    return dataset
+
+
+def check_validation(raw: bytes, model: Gemini) -> None:
+    """Raises DatasetError unless every line could be trained on and there are not too many."""
+    lines = [line for line in _decoded(raw).split("\n") if line.strip()]
+    if len(lines) > MAX_VALIDATION_LINES:
+        raise DatasetError(
+            f"The validation dataset has {len(lines)} examples; at most {MAX_VALIDATION_LINES} may be used."
+        )
+    for index, line in enumerate(lines, 1):
+        _line(line, f"Validation dataset example {index} of {len(lines)}", model)
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"The dataset is not UTF-8: byte {error.start} can't be decoded.") from error
+
+
+def _line(line: str, where: str, model: Gemini) -> dict[str, Any]:
+    try:
+        parsed = read("TrainingLine", json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{where} is not a JSON object: {error}. JSON: {line[:80]}") from error
+    except GoogleError as error:
+        raise DatasetError(f"{where} is not valid: {error.message} JSON: {line[:80]}") from error
+    for fault in _faults(parsed, model):
+        raise DatasetError(f"{where} {fault} JSON: {line[:80]}")
+    return parsed
+
+
+def _faults(line: dict[str, Any], model: Gemini) -> list[str]:
+    contents = line.get("contents", [])
+    if not contents or contents[-1].get("role") != "model":
+        return ['must hold "contents" that end with a turn of the role "model".']
+    parts = [part for content in contents for part in content.get("parts", [])]
+    if not model.learns_calls and any("functionCall" in part for part in parts):
+        text = (
+            'contains an unsupported modality [function call] in the "parts" field, which is not supported by this '
+            "model. The supported modalities are: [image, PDF document, audio, video]."
+        )
+        return [text]
+    system = line.get("systemInstruction", {"parts": [{"text": ""}]}).get("parts", [])
+    if any(part.keys() != {"text"} for part in system):
+        return ["has a system instruction that holds more than text."]
+    return [*faults_of_turns(contents), *faults_of_tools(line.get("tools", []))]
