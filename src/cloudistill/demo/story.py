@@ -96,8 +96,8 @@ def tell(folder: Path, *, today: date, notify: Notify, follow: Follow) -> Story:
         for run in runs:
             run.or_raise()
         lessons = [row.example for row in Dataset(held_out).rows() if row.example is not None]
-        answers = {run.name: _ask(str(run.model), lessons, store) for run in runs}
-        bases = {run.name: _ask(_base(run.student), lessons, store) for run in runs}
+        answers = {run.name: _ask(run, str(run.model), lessons) for run in runs}
+        bases = {run.name: _ask(run, _base(run.student), lessons) for run in runs}
     results = tuple(_result(run, lessons, answers[run.name], bases[run.name]) for run in runs)
     page = folder / "report.html"
     title = "One support desk, distilled on three platforms"
@@ -136,10 +136,17 @@ def _base(student: ModelRef) -> str:
     return f"{student.platform}:{head if context.endswith('k') else student.id}"
 
 
-def _ask(model: str, lessons: Sequence[Example], store: Store) -> list[Answer | None]:
+def _ask(run: Run, model: str, lessons: Sequence[Example]) -> list[Answer | None]:
     def one(lesson: Example) -> Answer | None:
         try:
-            return verbs.chat(model, messages=lesson.prompt, tools=lesson.tools, max_tokens=500, store=store)
+            return verbs.chat(
+                model,
+                messages=lesson.prompt,
+                tools=lesson.tools,
+                max_tokens=500,
+                store=run.store,
+                backend=run.trains(),
+            )
         except PlatformError:
             return None  # no answer is a wrong answer
 

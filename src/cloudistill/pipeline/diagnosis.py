@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cloudistill.backends.backend import available, connect
+from cloudistill.backends.backend import available
 from cloudistill.core.errors import CloudistillError, UsageError
 from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.retry import once
-from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.settings import connected
 
 
 def diagnose(platforms: Sequence[str] | None, student: ModelRef | None = None) -> dict[str, list[Finding]]:
@@ -24,7 +24,7 @@ def diagnose(platforms: Sequence[str] | None, student: ModelRef | None = None) -
 
 def _one(platform: str, student: ModelRef | None) -> list[Finding]:
     try:
-        backend = connect(platform, **backend_settings(platform))
+        backend = connected(platform)
         return once(backend, lambda: backend.preflight(student))
     except UsageError:
         raise

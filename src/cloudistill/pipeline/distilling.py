@@ -6,14 +6,14 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from cloudistill.backends.backend import Answers, Trains, connect
+from cloudistill.backends.backend import Answers, Backend, Trains
 from cloudistill.core.errors import (
     BudgetExceeded,
     InvalidDataset,
@@ -33,7 +33,7 @@ from cloudistill.pipeline.progress import Event, Notify, silent
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import ask, once
 from cloudistill.pipeline.run import Run, submit_order
-from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Store
 from cloudistill.platforms.platform import load
 
@@ -43,6 +43,7 @@ class Setting:
     """What every step needs besides the run: store, today, how doubt is settled, who listens, who is asked to pay.
 
     `again` starts another attempt after a failed one; `force_new` starts another whatever became of the last.
+    `backends` are ready ones, by platform, to be used instead of connecting anew.
     `confirm` is asked once per run before the first paid call and may say no; None asks nobody.
     """
 
@@ -52,6 +53,7 @@ class Setting:
     notify: Notify = silent
     again: bool = False
     force_new: bool = False
+    backends: Mapping[str, Backend] = field(default_factory=dict[str, Backend])
     confirm: Confirm | None = None
 
 
@@ -87,7 +89,7 @@ def default_name(path: Path, student: ModelRef) -> str:
 
 def _begin(dataset: Dataset, student: ModelRef, name: str, recipe: Recipe, setting: Setting) -> Run:
     """The run of that name, made or found; other content or another payer under the same name is refused."""
-    backend = connect(student.platform, **backend_settings(student.platform))
+    backend = connected(student.platform, setting.backends)
     if not isinstance(backend, Trains):
         raise UsageError(f"the platform {student.platform!r} answers questions but does not train")
     order = _order(dataset, student, recipe)
@@ -206,7 +208,7 @@ def _label(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Data
     """Have the teacher answer what has no answer yet."""
     teacher = recipe.teacher
     assert teacher is not None  # noqa: S101 - unanswered rows without a teacher were refused by the check
-    backend = connect(teacher.platform, **backend_settings(teacher.platform))
+    backend = connected(teacher.platform, setting.backends)
     if not isinstance(backend, Answers):
         raise UsageError(f"the platform {teacher.platform!r} does not answer questions; choose another teacher")
     with _step(run, "label", teacher=str(teacher)):

@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from cloudistill.backends.backend import Backend, Deploys, Trains, connect
+from cloudistill.backends.backend import Backend, Deploys, Trains
 from cloudistill.core.errors import JobFailed, OutcomeUnknown, PlatformError, RunConflict, UsageError
 from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus, Vpc
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.pipeline.ordering import Doubt, Order, place
 from cloudistill.pipeline.progress import Notify, silent
 from cloudistill.pipeline.retry import once
-from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Store
+from cloudistill.platforms.platform import load
 
 R = TypeVar("R", FileRef, JobRef, ModelRef)
 
@@ -108,7 +109,7 @@ class Run:
     def trains(self) -> Trains:
         """The backend, which must be the payer's that the run was recorded with."""
         if self.backend is None:
-            self.backend = connect(self.student.platform, **backend_settings(self.student.platform))
+            self.backend = connected(self.student.platform)
         if not isinstance(self.backend, Trains):
             raise UsageError(f"the platform {self.student.platform!r} answers questions but does not train")
         return self.backend
@@ -206,14 +207,25 @@ def _record_job(run: Run, job: Job) -> None:
     }
     status = RunStatus.WAITING
     if job.status is JobStatus.SUCCEEDED and job.model is not None:
-        deploys = isinstance(run.trains(), Deploys)
-        status = RunStatus.DEPLOYING if deploys else RunStatus.READY
-        facts |= {"trained": str(job.model)} | ({} if deploys else {"model": str(job.model)})
+        status = RunStatus.READY
+        facts["trained"] = str(job.model)
+        if _hourly(run):
+            facts["warning"] = f"{job.model} is trained; only throughput billed by the hour serves it, and none is bought"
+        elif isinstance(run.trains(), Deploys):
+            status = RunStatus.DEPLOYING
+        else:
+            facts["model"] = str(job.model)
     elif job.status is JobStatus.FAILED:
         status = RunStatus.FAILED
     elif job.status is JobStatus.CANCELLED:
         status = RunStatus.CANCELLED
     run.record = run.store.update(run.name, status=status, **facts)
+
+
+def _hourly(run: Run) -> bool:
+    """Whether only provisioned throughput can serve this student."""
+    model = load(run.student.platform).model(run.student.id)
+    return model is not None and model.hourly
 
 
 def _poll_deployment(run: Run) -> None:

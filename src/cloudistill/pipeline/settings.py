@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cloudistill.backends.backend import Backend, connect
 from cloudistill.core.errors import UsageError
 
 FILE = Path("distill.toml")
@@ -39,6 +41,11 @@ def read(path: Path = FILE) -> dict[str, dict[str, Any]]:
 def backend_settings(platform: str) -> dict[str, Any]:
     """What `distill.toml` says for that platform's backend."""
     return read().get(platform, {})
+
+
+def connected(platform: str, ready: Mapping[str, Backend] | None = None) -> Backend:
+    """The backend of a platform: the ready one that was handed in, else one with the settings of `distill.toml`."""
+    return (ready or {}).get(platform) or connect(platform, **backend_settings(platform))
 
 
 def flags() -> dict[str, Any]:

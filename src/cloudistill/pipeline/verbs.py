@@ -9,21 +9,22 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, overload
 
-from cloudistill.backends.backend import Answer, Answers, Remembers, Request, connect
-from cloudistill.core.errors import UsageError
+from cloudistill.backends.backend import Answer, Answers, Backend, Remembers, Request
+from cloudistill.core.errors import RunConflict, UsageError
 from cloudistill.core.example import Message, Tool
 from cloudistill.core.job import JobSpec, RunStatus
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Conversion, Dataset
 from cloudistill.formats.dataset import convert as convert_rows
+from cloudistill.formats.format import CannotCarry
 from cloudistill.pipeline import checking, distilling, watching
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Notify, silent
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import Patience, ask, once
 from cloudistill.pipeline.run import Run, spec_to_json, submit_order
-from cloudistill.pipeline.settings import backend_settings
+from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Store
 
 Ref = str | ModelRef
@@ -48,6 +49,7 @@ def distill(
     today: date | None = None,
     notify: Notify = silent,
     confirm: distilling.Confirm | None = None,
+    backends: Sequence[Backend] = (),
     **recipe: Any,
 ) -> Run | list[Run]:
     """Distil a teacher's answers into a student; the whole story, resumable, and never paid twice.
@@ -66,6 +68,7 @@ def distill(
         today: the date by which models have ended or not.
         notify: is told what happens.
         confirm: is shown the estimate before the first paid call, and may say no.
+        backends: ready ones (with your own client, session or credentials), used instead of connecting anew.
         recipe: everything in `Recipe`: teacher, budget, price, hyperparameters, drop_refused, tags, seed, …
 
     Raises:
@@ -83,6 +86,7 @@ def distill(
         again=again,
         force_new=force_new,
         confirm=confirm,
+        backends={backend.platform: backend for backend in backends},
     )
     asked = Recipe.of(**recipe)
     names = run_names(name, students)
@@ -156,6 +160,7 @@ def chat(
     temperature: float | None = None,
     rendering: str | None = None,
     store: Store | None = None,
+    backend: Backend | None = None,
     patience: Patience | None = None,
 ) -> Answer:
     """One call to any model of any platform; a student is called as it was trained.
@@ -170,6 +175,7 @@ def chat(
         temperature: as the vendor takes it; a value the vendor does not take is refused.
         rendering: how the student was trained to see tools, where neither run store nor vendor's tags say it.
         store: where to look how the student was trained.
+        backend: a ready one; many questions are asked faster by one backend, from as many threads as you like.
         patience: how long to repeat a call that may be repeated.
 
     Raises:
@@ -177,16 +183,19 @@ def chat(
         PlatformError: the vendor refused or failed.
     """
     ref = ModelRef.parse(model)
-    backend = connect(ref.platform, **backend_settings(ref.platform))
+    backend = backend or connected(ref.platform)
     if not isinstance(backend, Answers):
         raise UsageError(f"the platform {ref.platform!r} does not answer questions")
+    conversation, on_offer = asked(text, system, messages), offered(tools)
+    if rendering is None and (on_offer or any(message.tool_calls for message in conversation)):
+        rendering = _trained_as(ref, backend, store)
     request = Request(
-        messages=asked(text, system, messages),
-        tools=offered(tools),
+        messages=conversation,
+        tools=on_offer,
         parallel_tool_calls=parallel_tool_calls,
         max_tokens=max_tokens,
         temperature=temperature,
-        rendering=rendering or _trained_as(ref, backend, store),
+        rendering=rendering,
     )
     return ask(backend, lambda: backend.generate(ref, request), patience)
 
@@ -209,8 +218,6 @@ def offered(tools: Sequence[Tool | Mapping[str, Any]]) -> list[Tool]:
 
 
 def _decoded(record: dict[str, Any]) -> Any:
-    from cloudistill.formats.format import CannotCarry
-
     try:
         return registry.get("openai-chat").decode(record)
     except CannotCarry as error:
@@ -236,7 +243,7 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
     """
     store = store or Store()
     platform = spec.student.platform
-    backend = connect(platform, **backend_settings(platform))
+    backend = connected(platform)
     order = {**spec_to_json(spec), "marker": None}
     record = store.find(spec.run)
     if record is None:
@@ -245,8 +252,6 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
     run = Run(store, record, backend, doubt or Doubt())
     run.check_payer()
     if record.order != order:
-        from cloudistill.core.errors import RunConflict
-
         raise RunConflict(f"run {spec.run!r} exists with another order: give the spec another run name")
     if run.job is None:
         submit_order(run, spec if spec.marker else distilling.marked(spec, run))

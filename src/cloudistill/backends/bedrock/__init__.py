@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.bedrock import answers, errors, orders, preflight
-from cloudistill.backends.common import Findings, checked_secret, missing, unusable
-from cloudistill.core.errors import NotFound, PermissionDenied, PlatformError
+from cloudistill.backends.common import RENDERING, Findings, checked_secret, missing, unusable
+from cloudistill.core.errors import NotFound, PermissionDenied, PlatformError, UsageError
 from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.platforms.platform import load
@@ -289,6 +289,22 @@ class BedrockBackend:
         return orders.to_deployment(found, "GetCustomModelDeployment")
 
     # -- answering
+
+    def rendering_of(self, model: ModelRef) -> str | None:
+        """How the student was trained to see tools, by the tag on its deployment; None for a base model.
+
+        Raises:
+            UsageError: a deployment that carries no tag of ours.
+        """
+        if ":custom-model-deployment/" not in model.id:
+            return None
+        found = self.client("bedrock").list_tags_for_resource(resourceARN=model.id).get("tags", [])
+        rendering = next((tag["value"] for tag in found if tag["key"] == RENDERING), None)
+        if rendering is None:
+            raise UsageError(
+                f"{model} does not say how it was trained to see tools: pass rendering text or tool-config (--rendering)"
+            )
+        return rendering
 
     def generate(self, model: ModelRef, request: Request) -> Answer:
         """Ask `model` by Converse. A student trained on tools as text is shown them as text."""
