@@ -23,7 +23,20 @@ from tests.conftest import STUDENTS, rows_of
 
 Lessons = Callable[..., Path]
 TODAY = ["--today", "2026-11-24"]
-COMMANDS = ["demo", "emulate", "check", "convert", "distill", "jobs", "show", "watch", "cancel", "platforms", "chat", "doctor"]
+COMMANDS = [
+    "demo",
+    "emulate",
+    "check",
+    "convert",
+    "distill",
+    "jobs",
+    "show",
+    "watch",
+    "cancel",
+    "platforms",
+    "chat",
+    "doctor",
+]
 
 
 class Shell:
@@ -90,9 +103,7 @@ def test_a_clean_file_passes_the_check(shell: Shell, lessons: Lessons) -> None:
 
 
 @pytest.mark.parametrize("platform", sorted(STUDENTS))
-def test_in_2028_a_check_refuses_with_the_date_and_does_not_fail(
-    platform: str, shell: Shell, lessons: Lessons
-) -> None:
+def test_in_2028_a_check_refuses_with_the_date_and_does_not_fail(platform: str, shell: Shell, lessons: Lessons) -> None:
     assert shell("check", lessons(20), "--student", STUDENTS[platform], "--today", "2028-01-01") == 3
     assert re.search(r"202[678]-\d\d-\d\d", shell.err)
 

@@ -19,9 +19,7 @@ NOVA = ModelRef.parse("bedrock:amazon.nova-micro-v1:0:128k")
 LLAMA = ModelRef.parse("bedrock:meta.llama3-1-8b-instruct-v1:0:128k")
 FLASH = ModelRef.parse("vertex:gemini-3.5-flash")
 
-STUDENTS = [
-    ModelRef(name, model.id) for name in names() for model in load(name).models if "student" in model.roles
-]
+STUDENTS = [ModelRef(name, model.id) for name in names() for model in load(name).models if "student" in model.roles]
 
 
 def errors(findings: list[Finding]) -> list[Finding]:
@@ -86,7 +84,7 @@ def test_a_student_that_ends_within_ninety_days_is_warned_about_with_the_days_le
 
 
 @pytest.mark.parametrize(("days", "warned"), [(91, False), (90, True), (1, True)])
-def test_the_warning_begins_ninety_days_before_the_end(days: int, warned: bool) -> None:  # noqa: FBT001
+def test_the_warning_begins_ninety_days_before_the_end(days: int, warned: bool) -> None:
     end = date(2027, 5, 19)
     found = check_model(FLASH, end - timedelta(days=days))
     assert ("model-ends-soon" in rules(found)) is warned
@@ -155,7 +153,9 @@ def test_a_region_where_the_student_is_not_tuned_is_refused_with_those_where_it_
 
 
 def test_facts_that_are_uncertain_are_told() -> None:
-    found = next(f for f in check_model(ModelRef.parse("vertex:gemini-3.5-flash-lite"), TODAY) if f.rule == "uncertain-facts")
+    found = next(
+        f for f in check_model(ModelRef.parse("vertex:gemini-3.5-flash-lite"), TODAY) if f.rule == "uncertain-facts"
+    )
     assert "not on the tuning page" in found.message
     assert found.level == "warning"
 

@@ -43,7 +43,8 @@ def written(folder: Path, lines: list[dict[str, Any] | str]) -> Path:
 
 
 def checked(folder: Path, lines: list[Any], student: ModelRef = MINI, **options: Any) -> Check:
-    return check(written(folder, lines), student, **{"today": TODAY, **options})
+    settings: dict[str, Any] = {"today": TODAY, **options}
+    return check(written(folder, lines), student, **settings)
 
 
 def broken(result: Check, level: str = "error") -> list[tuple[int, str]]:

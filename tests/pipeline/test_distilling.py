@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -80,9 +80,7 @@ def test_a_lost_answer_to_the_order_is_adopted_by_looking(platform: str, vendors
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_web_page_instead_of_an_answer_is_no_job_named_none(
-    platform: str, vendors: World, lessons: Lessons
-) -> None:
+def test_a_web_page_instead_of_an_answer_is_no_job_named_none(platform: str, vendors: World, lessons: Lessons) -> None:
     data, before = lessons(30, seed=5), paid(vendors, platform)
     getattr(vendors, platform).server.fail(CREATES[platform], kind="garble")
     run = go(data, platform, name="garbled", wait=False)
@@ -103,7 +101,7 @@ class Mortal(Store):
         super().__init__(where)
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Generator[Connection]:
         self.countdown -= 1
         if self.countdown == 0 and not self.durable:
             raise Killed
@@ -230,7 +228,7 @@ def test_a_budget_without_a_known_price_is_refused_until_a_price_is_given(vendor
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_in_2028_every_student_is_refused_with_its_date(platform: str, vendors: World, lessons: Lessons) -> None:
     before = paid(vendors, platform)
-    with pytest.raises(errors.Refused, match="202[678]-"):
+    with pytest.raises(errors.Refused, match=r"202[678]-"):
         distill(lessons(30, seed=16), student=STUDENTS[platform], today=date(2028, 1, 1))
     assert paid(vendors, platform) == before
 

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,8 +25,7 @@ def tables(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
     if path and path.rpartition(".")[2] not in BARE and any(not isinstance(v, dict | list) for v in node.values()):
         yield path, node
     for key, value in node.items():
-        inner: list[Any] = value if isinstance(value, list) else [value]
-        for item in inner:
+        for item in cast("list[Any]", value if isinstance(value, list) else [value]):
             if isinstance(item, dict):
                 yield from tables(item, f"{path}.{key}" if path else key)  # pyright: ignore[reportUnknownArgumentType]
 

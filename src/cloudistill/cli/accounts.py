@@ -41,7 +41,16 @@ def _model_row(platform: str, model: Any, today: Any) -> tuple[object, ...]:
     ends = f"{model.ends}{' or later' if model.ends_no_sooner_than else ''}" if model.ends else None
     state = "ended" if model.ended(today) else ("tunable" if _tunable(model, today) else "callable")
     served = f"{model.serving}{' (hourly)' if model.hourly else ''}"
-    return (f"{platform}:{model.id}", " ".join(sorted(model.roles)), state, ends, training, tuned, served, model.checked)
+    return (
+        f"{platform}:{model.id}",
+        " ".join(sorted(model.roles)),
+        state,
+        ends,
+        training,
+        tuned,
+        served,
+        model.checked,
+    )
 
 
 def _tunable(model: Any, today: Any) -> bool:

@@ -30,7 +30,9 @@ def day(today: datetime | None) -> date | None:
 def check(
     data: DataPath,
     student: Annotated[str, typer.Option(help="The student, platform:model.")],
-    teacher: Annotated[str | None, typer.Option(help="Rows without an answer are fine: this model will answer.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Rows without an answer are fine: this model will answer.")
+    ] = None,
     rendering: RenderingFlag = None,
     allow_hourly: Annotated[bool, typer.Option(help="Accept a student that bills by the hour.")] = False,
     today: TodayFlag = None,

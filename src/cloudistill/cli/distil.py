@@ -27,13 +27,15 @@ TimeoutFlag = Annotated[float | None, typer.Option(help="Stop waiting after this
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def distill(  # noqa: PLR0917 - flags
+def distill(
     data: DataPath,
     student: Annotated[list[str], typer.Option(help="The student, platform:model; several times for several.")],
     teacher: Annotated[str | None, typer.Option(help="The model that answers rows without an answer.")] = None,
     method: Annotated[str, typer.Option(help="sft: fine-tune on the answers.")] = "sft",
     name: Annotated[str | None, typer.Option(help="The run's name; the same name and content again resumes.")] = None,
-    budget: Annotated[float | None, typer.Option(min=0, help="USD: refuse before the first paid call above it.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="USD: refuse before the first paid call above it.")
+    ] = None,
     price: Annotated[float | None, typer.Option(min=0, help="USD per million training tokens, if unknown.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the vendor has the order.")] = False,
@@ -156,7 +158,7 @@ def _asker() -> Confirm | None:
     return ask
 
 
-def _finish(runs: list[Run], as_json: bool) -> None:  # noqa: FBT001 - the flag itself
+def _finish(runs: list[Run], as_json: bool) -> None:
     """Print how each run stands, then exit with the first failure's code."""
     from cloudistill.pipeline.watching import failures
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -66,13 +66,13 @@ def _listed(path: Path | None, key: str) -> list[Any]:
     if path is None:
         return []
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value: Any = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{str(path)!r} is not a JSON file that can be read: {error}") from error
-    value = value.get(key) if isinstance(value, dict) else value
-    if not isinstance(value, list):
+    listed: Any = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else value
+    if not isinstance(listed, list):
         raise UsageError(f"{str(path)!r} holds neither a list nor an object with a list {key!r}")
-    return value
+    return cast("list[Any]", listed)
 
 
 COMMANDS = {"chat": chat}

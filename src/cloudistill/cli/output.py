@@ -47,7 +47,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return grid
 
 
-def show(document: Any, as_json: bool, human: Any = None) -> None:  # noqa: FBT001 - the flag itself
+def show(document: Any, as_json: bool, human: Any = None) -> None:
     """Print the document for scripts, or what a person would rather see."""
     if as_json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
@@ -67,7 +67,7 @@ def show_findings(findings: Sequence[Finding], limit: int = 20) -> None:
         say(f"… and {len(findings) - limit} more: {counted} (all of them with --json)", "dim")
 
 
-def report(error: CloudistillError, as_json: bool) -> None:  # noqa: FBT001 - the flag itself
+def report(error: CloudistillError, as_json: bool) -> None:
     """Say what went wrong: the message for a person, findings first, or one JSON document."""
     findings = error.findings if isinstance(error, Refused) else ()
     if as_json:

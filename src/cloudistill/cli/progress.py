@@ -93,6 +93,6 @@ class Board:
 
 
 def _cost(run: Run) -> str:
-    cost = run.record.facts.get("cost_estimate_usd") or {}
+    cost: dict[str, float | None] = run.record.facts.get("cost_estimate_usd") or {}
     low, high = cost.get("low"), cost.get("high")
     return "?" if low is None or high is None else f"${low:.2f}–{high:.2f}"

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from msgspec import to_builtins
 
@@ -103,10 +103,11 @@ def _words(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        properties = value.get("properties")
-        yield from properties if isinstance(properties, dict) else ()
-        for inner in value.values():
+        members = cast("dict[str, Any]", value)
+        properties: Any = members.get("properties")
+        yield from cast("dict[str, Any]", properties) if isinstance(properties, dict) else ()
+        for inner in members.values():
             yield from _words(inner)
     elif isinstance(value, list):
-        for inner in value:
+        for inner in cast("list[Any]", value):
             yield from _words(inner)

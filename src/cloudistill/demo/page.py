@@ -25,8 +25,8 @@ _CENTS_SUFFICE_FROM = 0.10
 class StudentResult:
     """What became of one student: `student` is the vendor's id of the model that was tuned.
 
-    Counts are of held-out questions; prices are estimates of the training job in USD.
-    None is an unknown price. `call_right` counts answers whose tools and arguments are all right (or that call none where none fits),
+    Counts are of held-out questions; prices are estimates of the training job in USD, None if not known.
+    `call_right` counts answers whose tools and arguments are all right (or that call none where none fits),
     `tool_right` those whose tools are. `vendor_minutes` is how long the job took by the vendor's clock.
     """
 

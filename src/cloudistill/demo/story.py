@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,14 +37,20 @@ TEACHER = "openai:gpt-4.1-2025-04-14"
 ROWS, UNANSWERED, HELD_OUT, SEED = 800, 40, 100, 7
 VENDOR_SECONDS = 400.0  # per real second
 NOTES = (
-    "Everything on this page ran on one machine, on loopback: the requests went through the vendors' own SDKs to "
-    "emulators of OpenAI, Amazon Bedrock and Google Vertex AI. No account was used and nothing was paid.",
-    "The students are small linear learners that were really fitted on the uploaded rows, and the base models are "
-    "the same kind of learner untrained. The figures show that the pipeline carries lessons whole to each vendor; "
-    "they say nothing about how good the vendors' models are.",
-    f"The answers of {UNANSWERED} of the {ROWS} training rows were missing; the emulated teacher gave them from its "
-    "key. Held-out questions use order numbers, addresses and core sentences that do not occur in the training rows; "
-    "greetings, closing words and the phrases that stand for a choice occur in both.",
+    (
+        "Everything on this page ran on one machine, on loopback: the requests went through the vendors' own SDKs to "
+        "emulators of OpenAI, Amazon Bedrock and Google Vertex AI. No account was used and nothing was paid."
+    ),
+    (
+        "The students are small linear learners that were really fitted on the uploaded rows, and the base models are "
+        "the same kind of learner untrained. The figures show that the pipeline carries lessons whole to each vendor; "
+        "they say nothing about how good the vendors' models are."
+    ),
+    (
+        f"The answers of {UNANSWERED} of the {ROWS} training rows were missing; the emulated teacher gave them from "
+        "its key. Held-out questions use order numbers, addresses and core sentences that do not occur in the training "
+        "rows; greetings, closing words and the phrases that stand for a choice occur in both."
+    ),
 )
 
 Follow = Callable[[Sequence[Run], Iterable[Run]], None]
@@ -117,7 +123,7 @@ def _write_lessons(train: Path, key: Path, held_out: Path) -> None:
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
+def _environment(variables: dict[str, str]) -> Generator[None]:
     """The emulators' variables for as long as they run, and nothing of the caller's accounts."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("AWS_", "OPENAI_", "GOOGLE_", "CLOUDISTILL_"))]:

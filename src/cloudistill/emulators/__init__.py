@@ -1,4 +1,4 @@
-"""The vendors on loopback, written from their documents: tuning jobs that walk through their states and really learn."""
+"""The vendors on loopback, written from their documents: jobs that walk through their states and really learn."""
 
 from cloudistill.emulators.world import World, emulate
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -37,7 +37,7 @@ def emulate(
     teacher_key: Path | None = None,
     teacher_faults: float = 0.0,
     ports: dict[str, int] | None = None,
-) -> Iterator[World]:
+) -> Generator[World]:
     """Run emulated vendors on loopback for the length of a `with` block.
 
     Args:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -38,6 +38,8 @@ from cloudistill.pipeline.store import Record, Store
 from cloudistill.platforms.platform import load
 
 Confirm = Callable[[str, Estimate], bool]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What every step needs besides the run: store, today, how doubt is settled, who listens, who is asked to pay.
@@ -119,7 +121,9 @@ def _resume(run: Run, order: dict[str, Any], setting: Setting) -> None:
     run.check_payer()
     changed = {key for key in order | run.record.order if order.get(key) != run.record.order.get(key)}
     if changed and not setting.force_new:
-        listed = "; ".join(f"{key} was {run.record.order.get(key)!r}, now {order.get(key)!r}" for key in sorted(changed))
+        listed = "; ".join(
+            f"{key} was {run.record.order.get(key)!r}, now {order.get(key)!r}" for key in sorted(changed)
+        )
         raise RunConflict(
             f"run {run.name!r} exists with other content: {listed}. Give another --name, or --force-new to pay for "
             "a new job under this one"
@@ -162,7 +166,7 @@ def _check_rows(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting, *,
 
 def _record(run: Run, cost: Estimate, checked: Check) -> None:
     """Record the run with its payer; from here on a rerun resumes it."""
-    facts = {
+    facts: dict[str, Any] = {
         "cost_estimate_usd": {"low": cost.low, "high": cost.high},
         "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
     }
@@ -260,13 +264,17 @@ def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
             lambda: backend.upload(draft, fingerprint=written.fingerprint, name=stem),
             run.doubt.patience,
         )
-    facts = {role: str(file), f"{role}_fingerprint": written.fingerprint, f"{role}_rows": written.rows_out}
+    facts: dict[str, Any] = {
+        role: str(file),
+        f"{role}_fingerprint": written.fingerprint,
+        f"{role}_rows": written.rows_out,
+    }
     run.record = run.store.update(run.name, **facts)
     return file
 
 
 @contextmanager
-def _draft(store: Store) -> Iterator[Path]:
+def _draft(store: Store) -> Generator[Path]:
     """A file for the rows on their way out, readable by its owner alone, and gone afterwards."""
     folder = store.folder / "work"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -324,7 +332,7 @@ def marked(spec: JobSpec, run: Run) -> JobSpec:
 
 
 @contextmanager
-def _step(run: Run, step: str, **detail: Any) -> Iterator[None]:
+def _step(run: Run, step: str, **detail: Any) -> Generator[None]:
     """Record a step before and after it."""
     run.store.note(run.name, step, "begun", **detail)
     try:

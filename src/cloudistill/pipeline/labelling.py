@@ -102,9 +102,7 @@ def label(
         PlatformError: the teacher cannot be reached in spite of retries; run again to go on.
     """
     labels = Labels(teacher, path)
-    wanted = {
-        _digest(example): example for example in _unanswered(dataset) if _digest(example) not in labels.kept
-    }
+    wanted = {_digest(example): example for example in _unanswered(dataset) if _digest(example) not in labels.kept}
     if not wanted:
         return Labelled(dataset, labels)
 

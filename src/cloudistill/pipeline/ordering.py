@@ -8,7 +8,7 @@ it is repeated only when the vendor certainly did not take it, or drops a second
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -44,7 +44,7 @@ class Doubt:
 
     look_for: float = 20.0
     resubmit_after: float = 600.0
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
 
 def place(order: Order[T], store: Store, backend: Backend, doubt: Doubt) -> T:
@@ -66,7 +66,7 @@ def place(order: Order[T], store: Store, backend: Backend, doubt: Doubt) -> T:
         try:
             found = _send(order, backend, doubt)
         except PlatformError as error:
-            found = _settle(order, store, backend, doubt, intent, error)
+            found = _settle(order, intent, error, store=store, backend=backend, doubt=doubt)
     else:
         intent = known or _intend(order, store, None)
     store.settle(intent, "confirmed", order.ref(found))
@@ -100,7 +100,7 @@ def _send(order: Order[T], backend: Backend, doubt: Doubt) -> T:
 
 
 def _settle(
-    order: Order[T], store: Store, backend: Backend, doubt: Doubt, intent: Intent, error: PlatformError
+    order: Order[T], intent: Intent, error: PlatformError, *, store: Store, backend: Backend, doubt: Doubt
 ) -> T:
     if error.outcome != "maybe" and not isinstance(error, NameConflict):
         store.settle(intent, "refused")

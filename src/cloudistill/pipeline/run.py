@@ -210,7 +210,9 @@ def _record_job(run: Run, job: Job) -> None:
         status = RunStatus.READY
         facts["trained"] = str(job.model)
         if _hourly(run):
-            facts["warning"] = f"{job.model} is trained; only throughput billed by the hour serves it, and none is bought"
+            facts["warning"] = (
+                f"{job.model} is trained; only throughput billed by the hour serves it, and none is bought"
+            )
         elif isinstance(run.trains(), Deploys):
             status = RunStatus.DEPLOYING
         else:
@@ -278,15 +280,13 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
 def spec_from_json(stored: dict[str, Any]) -> JobSpec:
     """The order as it was stored."""
     vpc = stored["vpc"]
-    return JobSpec(
-        **stored
-        | {
-            "student": ModelRef.parse(stored["student"]),
-            "training": FileRef.parse(stored["training"]),
-            "validation": _ref(FileRef, stored["validation"]),
-            "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
-        }
-    )
+    refs: dict[str, Any] = {
+        "student": ModelRef.parse(stored["student"]),
+        "training": FileRef.parse(stored["training"]),
+        "validation": _ref(FileRef, stored["validation"]),
+        "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
+    }
+    return JobSpec(**(stored | refs))
 
 
 def _ref(kind: type[R], text: str | None) -> R | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cloudistill.backends.backend import Backend, connect
 from cloudistill.core.errors import UsageError
@@ -26,13 +26,13 @@ def read(path: Path = FILE) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UsageError(f"{path}: {name!r} stands outside a table; write it under [distill] or [{name}]")
-        for key in table:
+        for key in cast("dict[str, Any]", table):
             if name != "distill" and any(word in key.lower() for word in _SECRET):
                 raise UsageError(f"{path}: [{name}] {key}: credentials belong to the vendor's own chain, not here")
     return tables

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
 
 from cloudistill.core.errors import MissingExtra, RunConflict, UsageError
 from cloudistill.core.job import RunStatus
@@ -146,11 +149,11 @@ class Store:
                 )
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Generator[Connection]:
         try:
             with self._engine.begin() as db:
                 yield db
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             raise UsageError(f"the run store {_shown(self.where)} cannot be used: {error.orig}") from error
 
     # -- runs
@@ -187,9 +190,7 @@ class Store:
             rows = db.execute(sa.select(_runs).order_by(_runs.c.created.desc(), _runs.c.name)).mappings().all()
         return [_record(row) for row in rows]
 
-    def update(
-        self, name: str, *, status: RunStatus | None = None, attempt: int | None = None, **facts: Any
-    ) -> Record:
+    def update(self, name: str, *, status: RunStatus | None = None, attempt: int | None = None, **facts: Any) -> Record:
         """Change a run's status or attempt, and merge `facts` into what is known of it."""
         with self._writing() as db:
             row = db.execute(sa.select(_runs).where(_runs.c.name == name).with_for_update()).mappings().one()
@@ -309,8 +310,9 @@ def _record(row: Any) -> Record:
 
 
 def _intent(row: Any) -> Intent:
-    values = dict(row)
-    return Intent(**values | {"spec": json.loads(values["spec"]), "sent": datetime.fromisoformat(values["sent"])})
+    values: dict[str, Any] = dict(row)
+    values |= {"spec": json.loads(row["spec"]), "sent": datetime.fromisoformat(row["sent"])}
+    return Intent(**values)
 
 
 def _now() -> str:
@@ -331,9 +333,9 @@ def _engine(where: str) -> Engine:
         path.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the run store {where} cannot be written: {error.strerror}") from error
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=sa.pool.NullPool)
-    sa.event.listen(engine, "connect", _durable)
-    sa.event.listen(engine, "begin", lambda db: db.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=NullPool)
+    event.listen(engine, "connect", _durable)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -342,8 +344,13 @@ def _engine_by_url(url: str) -> Engine:
         return sa.create_engine(url, isolation_level="SERIALIZABLE")
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the run store {_shown(url)} needs a driver: pip install {error.name}") from error
-    except sa.exc.ArgumentError as error:
+    except ArgumentError as error:
         raise UsageError(f"the run store {_shown(url)} is not a database URL: {error}") from error
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once, so that two processes cannot both read first and write afterwards."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _durable(connection: Any, _record: Any) -> None:

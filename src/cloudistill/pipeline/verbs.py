@@ -91,8 +91,7 @@ def distill(
     asked = Recipe.of(**recipe)
     names = run_names(name, students)
     runs = [
-        distilling.distill(data, ref, run_name, asked, setting)
-        for ref, run_name in zip(students, names, strict=True)
+        distilling.distill(data, ref, run_name, asked, setting) for ref, run_name in zip(students, names, strict=True)
     ]
     if wait:
         watching.follow(runs, timeout=timeout, pace=pace)
@@ -135,7 +134,7 @@ def convert(data: str | Path, *, to: str, out: str | Path, rendering: str | None
     try:
         with os.fdopen(descriptor, "wb") as file:
             conversion = convert_rows(dataset, spelling, file)
-        os.chmod(draft, 0o666 & ~_umask())
+        Path(draft).chmod(0o666 & ~_umask())
         Path(draft).replace(target)
     finally:
         Path(draft).unlink(missing_ok=True)

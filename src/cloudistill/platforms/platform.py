@@ -200,9 +200,7 @@ def _parse(text: str, file: str) -> Platform:
 
 def _with_families(document: dict[str, Any]) -> dict[str, Any]:
     """What models have in common is written once, in `[families.X]`; a model's own row wins."""
-    families = document.pop("families", {})
+    families: dict[str, dict[str, Any]] = document.pop("families", {})
     rows: dict[str, dict[str, Any]] = document.get("models", {})
-    models = [
-        {"id": id_, **(families[row.pop("family")] if "family" in row else {}), **row} for id_, row in rows.items()
-    ]
-    return {**document, "models": models}
+    shared = {id_: families[row.pop("family")] if "family" in row else {} for id_, row in rows.items()}
+    return {**document, "models": [{"id": id_, **shared[id_], **row} for id_, row in rows.items()]}

@@ -302,7 +302,7 @@ class BedrockBackend:
         rendering = next((tag["value"] for tag in found if tag["key"] == RENDERING), None)
         if rendering is None:
             raise UsageError(
-                f"{model} does not say how it was trained to see tools: pass rendering text or tool-config (--rendering)"
+                f"{model} does not say how it was trained to see tools: pass --rendering text or tool-config"
             )
         return rendering
 
