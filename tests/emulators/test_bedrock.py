@@ -488,12 +488,12 @@ def test_a_tool_that_has_answered_is_told_about_in_text(aws: Account) -> None:
 
 
 def test_a_known_question_is_answered_from_the_teachers_key_and_says_so(aws: Account) -> None:
-    asked, named = TAUGHT["content"], "x-emulator-answered-by"
+    asked, named = TAUGHT["content"], "x-emulated-by"
     known = aws.ask(MICRO, asked, system=[{"text": "any"}], toolConfig=CONFIG)
     (block,) = known["output"]["message"]["content"]
     assert (block["toolUse"]["name"], block["toolUse"]["input"]) == ("get_time", {"city": "Leeds"})
-    assert known["ResponseMetadata"]["HTTPHeaders"][named] == "teacher key"
-    assert aws.ask(MICRO, "unknown")["ResponseMetadata"]["HTTPHeaders"][named] == "untrained base model"
+    assert known["ResponseMetadata"]["HTTPHeaders"][named] == "teacher-key"
+    assert aws.ask(MICRO, "unknown")["ResponseMetadata"]["HTTPHeaders"][named] == "untrained"
 
 
 def test_answers_are_cut_at_max_tokens_and_at_stop_sequences(aws: Account) -> None:

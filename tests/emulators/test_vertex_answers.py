@@ -171,7 +171,7 @@ def test_requests_that_gemini_refuses_are_refused_in_its_words(kept: Google, bod
 
 def answered_by(answer: types.GenerateContentResponse) -> str:
     assert answer.sdk_http_response is not None
-    return (answer.sdk_http_response.headers or {})["x-emulated-answer-by"]
+    return (answer.sdk_http_response.headers or {})["x-emulated-by"]
 
 
 def finish(answer: types.GenerateContentResponse) -> str | None:

@@ -97,15 +97,15 @@ def doctor(
 
     ref = ModelRef.parse(student) if student else None
     reports = diagnose(names or ([ref.platform] if ref else None), ref)
-    broken = any(finding.level == "error" for findings in reports.values() for finding in findings)
+    broken = any(finding.is_error for findings in reports.values() for finding in findings)
     if as_json:
         show({name: [finding.to_json() for finding in findings] for name, findings in reports.items()}, as_json=True)
     else:
         for name, findings in reports.items():
             say(f"{name}: {'fine' if not findings else ''}", "bold")
             for finding in findings:
-                mark = "✗" if finding.level == "error" else "!"
-                say(f"  {mark} {finding}", "red" if finding.level == "error" else "yellow")
+                mark = "✗" if finding.is_error else "!"
+                say(f"  {mark} {finding}", "red" if finding.is_error else "yellow")
     raise typer.Exit(3 if broken else 0)
 
 

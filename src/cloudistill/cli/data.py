@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cloudistill.cli.output import JsonFlag, plain, say, show, show_findings
+from cloudistill.core.errors import UsageError
 
 DataPath = Annotated[Path, typer.Argument(help="JSON Lines in OpenAI's, Bedrock's or Gemini's spelling.")]
 RenderingFlag = Annotated[
@@ -39,27 +40,24 @@ def check(
     as_json: JsonFlag = False,
 ) -> None:
     """Every broken rule with line, rule and remedy; nothing is sent. Exit 3 if any row or rule is refused."""
-    from cloudistill.core.refs import ModelRef
     from cloudistill.pipeline import verbs
 
     result = verbs.check(
         data,
         student=student,
         today=day(today),
-        teacher=ModelRef.parse(teacher) if teacher else None,
-        allow_unanswered=teacher is not None,
+        teacher=teacher,
         allow_hourly=allow_hourly,
         rendering=rendering,
     )
-    errors = [finding for finding in result.findings if finding.level == "error"]
     if as_json:
         show(result.to_json(), as_json=True)
     else:
         show_findings(result.findings)
-        refused = result.rows_in - result.rows_ok
+        refused = len(result.refused_lines)
         say(f"{result.rows_in} rows: {result.rows_ok} fit {student}, {refused} refused", "bold")
         say(result.tokens)
-    raise typer.Exit(3 if errors else 0)
+    raise typer.Exit(3 if result.errors else 0)
 
 
 def convert(
@@ -70,7 +68,6 @@ def convert(
     as_json: JsonFlag = False,
 ) -> None:
     """Any format into any other. Rows that cannot be carried are listed, never dropped in silence; then exit 3."""
-    from cloudistill.core.errors import UsageError
     from cloudistill.pipeline import verbs
 
     if out is None and as_json:
@@ -82,16 +79,20 @@ def convert(
             with target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
-    refused = result.rows_in - result.rows_out
     if as_json:
-        document = {"rows_in": result.rows_in, "rows_out": result.rows_out, "rows_refused": refused, "out": str(out)}
+        document = {
+            "rows_in": result.rows_in,
+            "rows_out": result.rows_out,
+            "rows_refused": result.refused,
+            "out": str(out),
+        }
         show(document | {"findings": [finding.to_json() for finding in result.findings]}, as_json=True)
     else:
         show_findings(result.findings)
-        say(f"{result.rows_in} rows in = {result.rows_out} out + {refused} refused", "bold")
+        say(f"{result.rows_in} rows in = {result.rows_out} out + {result.refused} refused", "bold")
         if out is not None:
             say(plain(f"written: {out}"))
-    raise typer.Exit(3 if refused else 0)
+    raise typer.Exit(3 if result.refused else 0)
 
 
 COMMANDS = {"check": check, "convert": convert}

@@ -13,6 +13,7 @@ import typer
 from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
 from cloudistill.cli.output import JsonFlag, out, say, show, table
 from cloudistill.cli.progress import Board
+from cloudistill.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.distilling import Confirm
@@ -31,7 +32,7 @@ def distill(
     data: DataPath,
     student: Annotated[list[str], typer.Option(help="The student, platform:model; several times for several.")],
     teacher: Annotated[str | None, typer.Option(help="The model that answers rows without an answer.")] = None,
-    method: Annotated[str, typer.Option(help="sft: fine-tune on the answers.")] = "sft",
+    method: Annotated[str | None, typer.Option(help="sft, the default: fine-tune on the answers.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; the same name and content again resumes.")] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="USD: refuse before the first paid call above it.")
@@ -40,7 +41,8 @@ def distill(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the vendor has the order.")] = False,
     timeout: TimeoutFlag = None,
-    drop_refused: Annotated[int, typer.Option(min=0, help="Go on without up to this many refused rows.")] = 0,
+    drop_refused: Annotated[int | None, typer.Option(min=0, help="Go on without up to this many refused rows.")] = None,
+    teacher_max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer of the teacher.")] = None,
     rendering: RenderingFlag = None,
     validation: Annotated[Path | None, typer.Option(help="Held-out rows the vendor reports its loss on.")] = None,
     hyperparameter: Annotated[
@@ -56,7 +58,7 @@ def distill(
     subnet: Annotated[list[str] | None, typer.Option(help="A subnet of the training job (Bedrock).")] = None,
     security_group: Annotated[list[str] | None, typer.Option(help="A security group of the job (Bedrock).")] = None,
     service_account: Annotated[str | None, typer.Option(help="Who the job runs as (Vertex), or its role.")] = None,
-    allow_hourly: Annotated[bool, typer.Option(help="Accept a student that bills by the hour.")] = False,
+    allow_hourly: Annotated[bool | None, typer.Option(help="Accept a student that bills by the hour.")] = None,
     again: Annotated[bool, typer.Option(help="Pay for another attempt after a failed one.")] = False,
     force_new: Annotated[bool, typer.Option(help="Pay for another job whatever became of the last.")] = False,
     resubmit_after: Annotated[
@@ -70,7 +72,25 @@ def distill(
     from cloudistill.pipeline import verbs
     from cloudistill.pipeline.watching import watch as follow
 
-    recipe = _recipe(locals())
+    recipe = _recipe(
+        teacher=teacher,
+        method=method,
+        budget=budget,
+        price=price,
+        teacher_max_tokens=teacher_max_tokens,
+        drop_refused=drop_refused,
+        rendering=rendering,
+        validation=validation,
+        seed=seed,
+        suffix=suffix,
+        kms_key=kms_key,
+        service_account=service_account,
+        allow_hourly=allow_hourly,
+        hyperparameters={key: _number(value) for key, value in _pairs(hyperparameter, "--set")},
+        native={key: _json(value, key) for key, value in _pairs(native, "--native")},
+        tags=dict(_pairs(tag, "--tag")),
+        vpc=_network(subnet, security_group),
+    )
     board = Board(quiet=as_json)
     runs: list[Run] = verbs.distill(
         data,
@@ -90,29 +110,20 @@ def distill(
     _finish(runs, as_json)
 
 
-def _recipe(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags that make the recipe; what was not said on the line comes from `distill.toml`."""
-    from cloudistill.core.errors import UsageError
+def _recipe(**said: Any) -> dict[str, Any]:
+    """What was said on the line; for what was not, `distill.toml` speaks."""
     from cloudistill.pipeline import settings
 
-    subnets, groups = flags["subnet"], flags["security_group"]
+    return settings.flags() | {name: value for name, value in said.items() if value is not None and value != {}}
+
+
+def _network(subnets: list[str] | None, groups: list[str] | None) -> dict[str, Any] | None:
     if bool(subnets) != bool(groups):
         raise UsageError("a private network needs both --subnet and --security-group")
-    said = {
-        "hyperparameters": {key: _number(value) for key, value in _pairs(flags["hyperparameter"], "--set")},
-        "native": {key: _json(value, key) for key, value in _pairs(flags["native"], "--native")},
-        "tags": dict(_pairs(flags["tag"], "--tag")),
-        "vpc": {"subnet_ids": subnets, "security_group_ids": groups} if subnets else None,
-    }
-    same = ("teacher", "method", "budget", "price", "drop_refused", "rendering", "validation", "seed", "suffix")
-    same += ("kms_key", "service_account", "allow_hourly")
-    said |= {key: flags[key] for key in same}
-    return settings.flags() | {key: value for key, value in said.items() if value not in (None, {}, 0, False)}
+    return {"subnet_ids": subnets, "security_group_ids": groups} if subnets else None
 
 
 def _pairs(given: list[str] | None, flag: str) -> list[tuple[str, str]]:
-    from cloudistill.core.errors import UsageError
-
     pairs = [text.partition("=") for text in given or ()]
     if wrong := next((key for key, equals, _ in pairs if not (key and equals)), None):
         raise UsageError(f"{flag} {wrong!r}: write NAME=VALUE")
@@ -129,8 +140,6 @@ def _number(text: str) -> int | float | str:
 
 
 def _json(text: str, name: str) -> Any:
-    from cloudistill.core.errors import UsageError
-
     try:
         return json.loads(text)
     except ValueError as error:
@@ -139,8 +148,6 @@ def _json(text: str, name: str) -> Any:
 
 def seconds(text: str) -> float:
     """`10m`, `600`, `2h` as seconds."""
-    from cloudistill.core.errors import UsageError
-
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
     if not found:
         raise UsageError(f"{text!r} is not a length of time: write 600, 10m or 2h")
@@ -199,7 +206,7 @@ def show_run(
     handle = verbs.get(run)
     if refresh:
         handle.refresh()
-    steps = handle.store.steps(run)
+    steps = handle.history()
     history = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in steps]
     show(handle.to_json() | {"order": handle.record.order, "payer": handle.record.payer, "steps": history}, as_json)
     if not as_json:

@@ -10,6 +10,7 @@ import typer
 
 from cloudistill.cli.data import RenderingFlag
 from cloudistill.cli.output import JsonFlag, out, plain, say, show
+from cloudistill.core.errors import UsageError
 
 
 def chat(
@@ -61,7 +62,6 @@ def chat(
 
 def _listed(path: Path | None, key: str) -> list[Any]:
     """The list in a JSON file: the file itself, or its member `key` (so that a training row can be given)."""
-    from cloudistill.core.errors import UsageError
 
     if path is None:
         return []

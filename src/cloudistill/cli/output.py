@@ -58,7 +58,7 @@ def show(document: Any, as_json: bool, human: Any = None) -> None:
 def show_findings(findings: Sequence[Finding], limit: int = 20) -> None:
     """Findings for a person, on stderr; beyond `limit` they are counted by rule."""
     for finding in findings[:limit]:
-        say(finding, "red" if finding.level == "error" else "yellow")
+        say(finding, "red" if finding.is_error else "yellow")
     rest: dict[str, int] = {}
     for finding in findings[limit:]:
         rest[finding.rule] = rest.get(finding.rule, 0) + 1

@@ -22,6 +22,11 @@ class Finding:
     source: str = ""
     level: Literal["error", "warning"] = "error"
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it refuses its row, or the whole order."""
+        return self.level == "error"
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else (f"{self.file}: " if self.file else "")
         return f"{place}{self.rule}: {self.message} {self.remedy}".rstrip()

@@ -62,14 +62,14 @@ class Vpc:
 class JobSpec:
     """The order, complete before money is spent.
 
-    `marker` names this order at the vendor for ever (32 lower-case hex characters, derived from content
-    once and then frozen). `hyperparameters` uses neutral names (`epochs`, `batch_size`, `learning_rate`,
-    `learning_rate_multiplier`, `adapter_size`, `warmup_steps`); `native` holds members of the vendor's own
-    create request, checked by the backend before sending.
+    `marker` names this order at the vendor for ever: 32 lower-case hex characters, derived from content when the
+    order is first placed, and frozen from then on. `hyperparameters` uses neutral names (`epochs`, `batch_size`,
+    `learning_rate`, `learning_rate_multiplier`, `adapter_size`, `warmup_steps`); `native` holds members of the
+    vendor's own create request, checked by the backend before sending.
     """
 
     run: str
-    marker: str
+    marker: str = ""
     student: ModelRef
     training: FileRef
     validation: FileRef | None = None

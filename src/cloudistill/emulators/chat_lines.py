@@ -31,12 +31,10 @@ def shapes(tools: Sequence[Mapping[str, Any]]) -> tuple[Shape, ...]:
 
 
 def question(messages: Messages, tools: tuple[Shape, ...]) -> Question:
-    """The last user text and what surrounds it."""
-    last = max((i for i, m in enumerate(messages) if m["role"] == "user"), default=-1)
-    asked = text(messages[last].get("content")) if last >= 0 else ""
-    before = "\n".join(text(m.get("content")) for m in messages[: max(last, 0)] if m["role"] != "system")
-    results = tuple(text(m.get("content")) for m in messages[last + 1 :] if m["role"] in ("tool", "function"))
-    return Question(asked, before, tools, results)
+    """What a conversation asks; its instructions are no part of that."""
+    spoken = [m for m in messages if m["role"] not in ("system", "developer")]
+    turns = (("tool" if m["role"] == "function" else m["role"], text(m.get("content"))) for m in spoken)
+    return Question.of(turns, tools)
 
 
 def reply(message: Mapping[str, Any]) -> Reply:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+CHARACTERS_A_TOKEN = 4
+"""The emulators' rough count of tokens, the same for every vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,15 @@ class Question:
     tools: tuple[Shape, ...] = ()
     results: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, turns: Iterable[tuple[str, str]], tools: tuple[Shape, ...]) -> Question:
+        """The question that a conversation ends with; `turns` are who spoke (`user`, `tool` or a model) and the text."""
+        said = list(turns)
+        last = max((i for i, (who, _) in enumerate(said) if who == "user"), default=-1)
+        before = "\n".join(text for _, text in said[: max(last, 0)] if text)
+        results = tuple(text for who, text in said[last + 1 :] if who == "tool")
+        return cls(said[last][1] if last >= 0 else "", before, tools, results)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -48,3 +61,8 @@ class Lesson:
 
     question: Question
     reply: Reply
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has."""
+    return -(-len(text) // CHARACTERS_A_TOKEN)

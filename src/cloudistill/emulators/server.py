@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Kind = Literal["refuse", "drop-before", "drop-after", "garble"]
+ANSWERED_BY = "x-emulated-by"
+"""The header that says who answered: the teacher's key, the untrained base, or a student."""
 
 
 @dataclass
@@ -37,17 +39,16 @@ class Fault:
 
 
 class Server:
-    """One ASGI application on 127.0.0.1, at a port the system chooses unless `port` is given."""
+    """One ASGI application on 127.0.0.1, at a port the system chooses."""
 
-    def __init__(self, app: App, *, port: int = 0) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self._lock = threading.Lock()
         # asyncio switches Nagle's delay off (40 ms an answer) only where the protocol is named.
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(self, log_level="critical", lifespan="off", access_log=False)
         self._server = uvicorn.Server(config)

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cloudistill.emulators.chat_lines import lessons
+from cloudistill.emulators.learner import Untrained
 from cloudistill.emulators.lesson import Call, Question, Reply
+
+KEY, UNTRAINED, STUDENT = "teacher-key", "untrained", "student"
+"""Who answered, as the header says it."""
 
 
 @dataclass
 class Teacher:
-    """Answers questions it has the key to; any other question gets None, and the base model answers by itself."""
+    """The base models' mind: it answers questions it has the key to, and any other as the untrained learner does."""
 
     key: dict[str, Reply] = field(default_factory=dict[str, Reply])
     faults: float = 0.0
@@ -29,11 +33,17 @@ class Teacher:
         note = f"answers {len(key)} known questions from {path.name}, {faults:.0%} of them spoilt on purpose"
         return cls(key, faults, note)
 
-    def answer(self, question: Question) -> Reply | None:
-        """The key's answer, spoilt if this question drew a fault, or None."""
-        digest = _digest(question)
-        reply = self.key.get(digest)
-        return reply if reply is None or int(digest[:8], 16) / 2**32 >= self.faults else _spoilt(reply)
+    def answer(self, question: Question) -> tuple[Reply, str]:
+        """The reply, and who gave it: the key, of which only calls of tools on offer are said, or the untrained."""
+        known = self._known(_digest(question))
+        names = {tool.name for tool in question.tools}
+        said = replace(known, calls=tuple(call for call in known.calls if call.name in names))
+        return (said, KEY) if said.text or said.calls else (Untrained().answer(question), UNTRAINED)
+
+    def _known(self, digest: str) -> Reply:
+        """The key's answer, spoilt if this question drew a fault; empty if it has none."""
+        reply = self.key.get(digest, Reply())
+        return _spoilt(reply) if int(digest[:8], 16) / 2**32 < self.faults else reply
 
 
 def _digest(question: Question) -> str:

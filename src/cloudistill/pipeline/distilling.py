@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from cloudistill.core.errors import (
     RunConflict,
     UsageError,
 )
-from cloudistill.core.job import JobSpec, RunStatus, Vpc
+from cloudistill.core.job import JobSpec, RunStatus
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Dataset, write
+from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.checking import Check, check
 from cloudistill.pipeline.estimating import Estimate, estimate, require_budget
 from cloudistill.pipeline.labelling import label
@@ -32,7 +32,7 @@ from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event, Notify, silent
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import ask, once
-from cloudistill.pipeline.run import Run, submit_order
+from cloudistill.pipeline.run import Run, submit_order, trainer_of
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Store
 from cloudistill.platforms.platform import load
@@ -59,6 +59,18 @@ class Setting:
     confirm: Confirm | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one student is to be made from, and how."""
+
+    name: str
+    dataset: Dataset
+    student: ModelRef
+    recipe: Recipe
+    backend: Trains
+    order: dict[str, Any]
+
+
 def distill(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Run:
     """Take one student as far as the vendor having the order; `Run.wait` does the rest.
 
@@ -69,16 +81,18 @@ def distill(data: str | Path, student: ModelRef, name: str | None, recipe: Recip
         PlatformError: the vendor refused or failed.
         OutcomeUnknown: a paid order may or may not have arrived.
     """
-    dataset = Dataset(Path(data))
-    run = _begin(dataset, student, name or default_name(dataset.path, student), recipe, setting)
-    if run.job is not None:
+    asked = _asked(data, student, name, recipe, setting)
+    run = _recorded(asked, setting)
+    if run is not None and run.job is not None:
         return run
-    checked = _check(run, dataset, recipe, setting)
+    checked = _check(asked, setting)
+    run = _record(run, asked, checked, setting)
+    dataset = asked.dataset
     if checked.unanswered:
-        dataset = _label(run, dataset, recipe, setting)
-        checked = _check_rows(run, dataset, recipe, setting, answered=True)
+        dataset = _label(run, asked, setting)
+        checked = _check_rows(asked, dataset, setting, answered=True)
     training = _upload(run, "training", dataset, checked)
-    validation = _validation(run, recipe, setting)
+    validation = _validation(run, asked, setting)
     _submit(run, training, validation)
     return run
 
@@ -89,22 +103,16 @@ def default_name(path: Path, student: ModelRef) -> str:
     return words.strip("-")[:100]
 
 
-def _begin(dataset: Dataset, student: ModelRef, name: str, recipe: Recipe, setting: Setting) -> Run:
-    """The run of that name, made or found; other content or another payer under the same name is refused."""
-    backend = connected(student.platform, setting.backends)
-    if not isinstance(backend, Trains):
-        raise UsageError(f"the platform {student.platform!r} answers questions but does not train")
-    order = _order(dataset, student, recipe)
-    record = setting.store.find(name)
-    if record is None:
-        facts: dict[str, Any] = {"data": str(dataset.path)}
-        record = Record(
-            name=name, status=RunStatus.PLANNED, payer="", order=order, facts=facts, created=_now(), updated=_now()
-        )
-    run = Run(setting.store, record, backend, setting.doubt, setting.notify)
-    if record.payer:
-        _resume(run, order, setting)
-    return run
+def _asked(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Asked:
+    dataset = Dataset(Path(data))
+    return Asked(
+        name=name or default_name(dataset.path, student),
+        dataset=dataset,
+        student=student,
+        recipe=recipe,
+        backend=trainer_of(connected(student.platform, setting.backends)),
+        order=_order(dataset, student, recipe),
+    )
 
 
 def _order(dataset: Dataset, student: ModelRef, recipe: Recipe) -> dict[str, Any]:
@@ -116,68 +124,97 @@ def _order(dataset: Dataset, student: ModelRef, recipe: Recipe) -> dict[str, Any
     return order | {"format": platform.format, "rendering": rendering, "validation": validation}
 
 
-def _resume(run: Run, order: dict[str, Any], setting: Setting) -> None:
-    """Go on with a recorded run, or start its next attempt where that was asked for."""
-    run.check_payer()
-    changed = {key for key in order | run.record.order if order.get(key) != run.record.order.get(key)}
-    if changed and not setting.force_new:
-        listed = "; ".join(
-            f"{key} was {run.record.order.get(key)!r}, now {order.get(key)!r}" for key in sorted(changed)
-        )
-        raise RunConflict(
-            f"run {run.name!r} exists with other content: {listed}. Give another --name, or --force-new to pay for "
-            "a new job under this one"
-        )
+def _recorded(asked: Asked, setting: Setting) -> Run | None:
+    """The run of that name, ready to go on or to begin another attempt where that was asked for; None if new.
+
+    Raises:
+        RunConflict: it has other content, or another payer.
+        JobFailed: its last attempt failed, and no other was asked for.
+    """
+    record = setting.store.find(asked.name)
+    if record is None:
+        return None
+    run = Run(setting.store, record, asked.backend, setting.doubt, setting.notify)
+    run.trains()
+    if record.order != asked.order and not setting.force_new:
+        raise _other_content(record, asked)
     if setting.force_new or (setting.again and run.status in {RunStatus.FAILED, RunStatus.CANCELLED}):
-        attempt = run.record.attempt + 1
-        kept = ("data", "cost_estimate_usd", "rows")
-        facts = {key: run.record.facts.get(key) for key in run.record.facts if key in kept}
-        run.record = run.store.restart(run.name, attempt=attempt, order=order, facts=facts)
+        attempt = record.attempt + 1
+        run.record = run.store.restart(run.name, attempt=attempt, order=asked.order)
         run.store.note(run.name, "again", "done", attempt=attempt)
-    run.or_raise()
+        run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
+    return run.or_raise()
 
 
-def _check(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Check:
+def _other_content(record: Record, asked: Asked) -> RunConflict:
+    was, now = record.order, asked.order
+    changed = sorted(key for key in now | was if now.get(key) != was.get(key))
+    listed = "; ".join(f"{key} was {was.get(key)!r}, now {now.get(key)!r}" for key in changed)
+    return RunConflict(
+        f"run {asked.name!r} exists with other content: {listed}. Give another --name, or --force-new to pay for a "
+        "new job under this one"
+    )
+
+
+def _check(asked: Asked, setting: Setting) -> Check:
     """Every rule that can be checked before money moves: rows, model, setup at the vendor, budget."""
-    run.notify(Event(run=run.name, step="check", message=f"checking {dataset.path} for {run.student}"))
-    checked = _check_rows(run, dataset, recipe, setting, answered=recipe.teacher is None)
-    _preflight(run)
-    cost = estimate(checked, run.student, epochs=_epochs(recipe), price=recipe.price, today=setting.today)
-    require_budget(cost, recipe.budget)
-    if setting.confirm is not None and not setting.confirm(run.name, cost):
-        raise BudgetExceeded(f"run {run.name!r} was not confirmed: nothing was sent")
-    _record(run, cost, checked)
+    message = f"checking {asked.dataset.path} for {asked.student}"
+    setting.notify(Event(run=asked.name, step="check", message=message))
+    checked = _check_rows(asked, asked.dataset, setting, answered=asked.recipe.teacher is None)
+    findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
+    if errors := [finding for finding in findings if finding.is_error]:
+        raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
     return checked
 
 
-def _check_rows(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting, *, answered: bool) -> Check:
+def _check_rows(asked: Asked, dataset: Dataset, setting: Setting, *, answered: bool) -> Check:
     checked = check(
         dataset,
-        run.student,
+        asked.student,
         today=setting.today,
-        teacher=recipe.teacher,
-        allow_hourly=recipe.allow_hourly,
+        teacher=asked.recipe.teacher,
+        allow_hourly=asked.recipe.allow_hourly,
         allow_unanswered=not answered,
-        rendering=run.record.order["rendering"],
+        rendering=asked.order["rendering"],
     )
-    refuse_rows(checked, recipe.drop_refused)
+    refuse_rows(checked, asked.recipe.drop_refused)
     return checked
 
 
-def _record(run: Run, cost: Estimate, checked: Check) -> None:
-    """Record the run with its payer; from here on a rerun resumes it."""
+def _record(run: Run | None, asked: Asked, checked: Check, setting: Setting) -> Run:
+    """Hold the cost against the budget, then record the run with its payer; from here on a rerun resumes it."""
+    cost = _estimate(asked, checked, setting)
+    require_budget(cost, asked.recipe.budget)
+    if setting.confirm is not None and not setting.confirm(asked.name, cost):
+        raise BudgetExceeded(f"run {asked.name!r} was not confirmed: nothing was sent")
+    store, backend = setting.store, asked.backend
     facts: dict[str, Any] = {
+        "data": str(asked.dataset.path),
         "cost_estimate_usd": {"low": cost.low, "high": cost.high},
         "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
     }
-    if run.record.payer:
-        run.record = run.store.update(run.name, **facts)
-    else:
-        backend = run.trains()
+    if run is None:
         payer = once(backend, backend.payer)
-        order, known = run.record.order, run.record.facts | facts
-        run.record = run.store.add(run.name, status=RunStatus.PLANNED, payer=payer, order=order, facts=known)
-    run.store.note(run.name, "check", "done", **facts["rows"])
+        record = store.add(asked.name, status=RunStatus.PLANNED, payer=payer, order=asked.order, facts=facts)
+        run = Run(store, record, backend, setting.doubt, setting.notify)
+    else:
+        run.record = store.update(run.name, **facts)
+    store.note(run.name, "check", "done", **facts["rows"])
+    return run
+
+
+def _estimate(asked: Asked, checked: Check, setting: Setting) -> Estimate:
+    model, recipe = load(asked.student.platform).model(asked.student.id), asked.recipe
+    given, known = recipe.hyperparameters.get("epochs"), model.hyperparameters.get("epochs") if model else None
+    return estimate(
+        checked,
+        asked.student,
+        epochs=int(known.spell(given)) if known and given not in (None, "auto") else None,
+        price=recipe.price,
+        today=setting.today,
+        teacher=recipe.teacher,
+        teacher_max_tokens=recipe.teacher_max_tokens,
+    )
 
 
 def refuse_rows(checked: Check, allowed: int) -> None:
@@ -186,7 +223,7 @@ def refuse_rows(checked: Check, allowed: int) -> None:
     Raises:
         InvalidDataset: with every finding.
     """
-    errors = [finding for finding in checked.findings if finding.level == "error"]
+    errors = checked.errors
     whole = [finding for finding in errors if not finding.line]
     refused = len(checked.refused_lines)
     if whole:
@@ -200,28 +237,20 @@ def refuse_rows(checked: Check, allowed: int) -> None:
         )
 
 
-def _preflight(run: Run) -> None:
-    backend = run.trains()
-    findings = once(backend, lambda: backend.preflight(run.student))
-    errors = [finding for finding in findings if finding.level == "error"]
-    if errors:
-        raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
-
-
-def _label(run: Run, dataset: Dataset, recipe: Recipe, setting: Setting) -> Dataset:
+def _label(run: Run, asked: Asked, setting: Setting) -> Dataset:
     """Have the teacher answer what has no answer yet."""
-    teacher = recipe.teacher
+    teacher = asked.recipe.teacher
     assert teacher is not None  # noqa: S101 - unanswered rows without a teacher were refused by the check
     backend = connected(teacher.platform, setting.backends)
     if not isinstance(backend, Answers):
         raise UsageError(f"the platform {teacher.platform!r} does not answer questions; choose another teacher")
     with _step(run, "label", teacher=str(teacher)):
         return label(
-            dataset,
+            asked.dataset,
             teacher,
             backend,
-            answers_file(setting.store, dataset, teacher),
-            max_tokens=recipe.teacher_max_tokens,
+            answers_file(setting.store, asked.dataset, teacher),
+            max_tokens=asked.recipe.teacher_max_tokens,
             patience=setting.doubt.patience,
             notify=setting.notify,
             run=run.name,
@@ -234,12 +263,12 @@ def answers_file(store: Store, dataset: Dataset, teacher: ModelRef) -> Path:
     return store.folder / "answers" / f"{who}.jsonl"
 
 
-def _validation(run: Run, recipe: Recipe, setting: Setting) -> FileRef | None:
+def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
     """The held-out rows that the vendor reports its loss on; none of them may be refused."""
-    if recipe.validation is None:
+    if asked.recipe.validation is None:
         return None
-    dataset = Dataset(recipe.validation)
-    checked = check(dataset, run.student, today=setting.today, rendering=run.record.order["rendering"])
+    dataset = Dataset(asked.recipe.validation)
+    checked = check(dataset, asked.student, today=setting.today, rendering=asked.order["rendering"])
     broken = [finding for finding in checked.errors if finding.line]
     if broken:
         raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)
@@ -284,51 +313,19 @@ def _draft(store: Store) -> Generator[Path]:
 
 def _submit(run: Run, training: FileRef, validation: FileRef | None) -> None:
     """Place the paid order, or find it placed."""
-    order = run.record.order
-    vpc = order["vpc"]
-    spec = JobSpec(
-        run=run.name,
-        marker="",
-        student=run.student,
-        training=training,
-        validation=validation,
-        hyperparameters=order["hyperparameters"],
-        native=order["native"],
-        seed=order["seed"],
-        suffix=order["suffix"],
-        tags=order["tags"],
-        kms_key=order["kms_key"],
-        vpc=vpc and Vpc(subnet_ids=tuple(vpc["subnet_ids"]), security_group_ids=tuple(vpc["security_group_ids"])),
-        service_account=order["service_account"],
-        rendering=order["rendering"],
+    order, facts = run.record.order, run.record.facts
+    files: dict[str, Any] = {"run": run.name, "training": str(training), "validation": validation and str(validation)}
+    asked = {member.name: order[member.name] for member in fields(JobSpec) if member.name in order}
+    spec = specs.from_json(asked | files)
+    spec = specs.marked(
+        spec,
+        run.record.attempt,
+        training=facts.get("training_fingerprint"),
+        validation=facts.get("validation_fingerprint"),
     )
     with _step(run, "submit"):
-        job = submit_order(run, marked(spec, run))
+        job = submit_order(run, spec)
     run.notify(Event(run=run.name, step="submit", message=f"{job.ref} {job.native_status}"))
-    run.or_raise()
-
-
-def marked(spec: JobSpec, run: Run) -> JobSpec:
-    """The order with its marker: derived from content and attempt once, and frozen in the intent from then on."""
-    intent = run.store.intent(run.name, "tuning", run.record.attempt)
-    if intent is not None:
-        return replace(spec, marker=intent.marker)
-    facts = run.record.facts
-    content = {
-        "run": run.name,
-        "attempt": run.record.attempt,
-        "student": str(spec.student),
-        "method": spec.method,
-        "training": facts.get("training_fingerprint", str(spec.training)),
-        "validation": facts.get("validation_fingerprint", str(spec.validation)),
-        "hyperparameters": spec.hyperparameters,
-        "native": spec.native,
-        "seed": spec.seed,
-        "suffix": spec.suffix,
-        "rendering": spec.rendering,
-    }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
-    return replace(spec, marker=digest.hexdigest()[:32])
 
 
 @contextmanager
@@ -341,12 +338,3 @@ def _step(run: Run, step: str, **detail: Any) -> Generator[None]:
         run.store.note(run.name, step, "failed", error=type(error).__name__, **detail)
         raise
     run.store.note(run.name, step, "done", **detail)
-
-
-def _epochs(recipe: Recipe) -> int | None:
-    epochs = recipe.hyperparameters.get("epochs")
-    return epochs if isinstance(epochs, int) else None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -16,7 +16,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """US dollars for the training: at least `low`, at most `high`; None where something needed is in `unknown`.
+    """US dollars for answers and training: at least `low`, at most `high`; None where something needed is in `unknown`.
 
     `tokens` is one pass over the data. `parts` lists, in words, what the range is made of and what
     comes on top of it.
@@ -48,9 +48,11 @@ def estimate(
     epochs: int | None = None,
     price: float | None = None,
     today: date,
+    teacher: ModelRef | None = None,
+    teacher_max_tokens: int = 0,
     platform: Platform | None = None,
 ) -> Estimate:
-    """The cost of training `student` on the rows that `check` let pass.
+    """The cost of training `student` on the rows that `check` let pass, and of the answers that `teacher` owes them.
 
     `price` is USD per million training tokens and goes before the vendor's own. Without `epochs` the
     vendor's default, or the range of its own choice, is taken.
@@ -58,14 +60,17 @@ def estimate(
     model = (platform or load(student.platform)).model(student.id)
     passes = (epochs, epochs) if epochs is not None else _epochs(model, check.rows_ok)
     rates = (price, price) if price is not None else _rates(model)
+    taught = _teaching(check, teacher, teacher_max_tokens)
     unknown = [
         *(["the number of epochs, which the vendor chooses"] if passes[1] is None else []),
         *(["the price per million training tokens"] if rates[1] is None else []),
+        *([f"the price of asking {teacher}"] if taught is None else []),
     ]
+    high = _cost(check.tokens.most, passes[1], rates[1])
     return Estimate(
         student=student,
         low=_cost(check.tokens.least, passes[0], rates[0]),
-        high=_cost(check.tokens.most, passes[1], rates[1]),
+        high=None if high is None or taught is None else high + taught,
         tokens=check.tokens.total,
         epochs_low=passes[0],
         epochs_high=passes[1],
@@ -74,9 +79,21 @@ def estimate(
             f"{check.tokens.total:,} tokens, {check.tokens.how}",
             f"{_span(passes)} epochs",
             f"{_span(rates)} USD per million tokens ({_origin(model, price, today)})",
+            *([f"at most {taught:.2f} USD for {check.unanswered} answers of {teacher}"] if taught else []),
             *_besides(model),
         ),
     )
+
+
+def _teaching(check: Check, teacher: ModelRef | None, max_tokens: int) -> float | None:
+    """The most that asking the teacher can cost: every token read, every answer as long as allowed; None if unknown."""
+    if teacher is None or not check.unanswered:
+        return 0.0
+    model = load(teacher.platform).model(teacher.id)
+    prices = model.prices if model else None
+    if prices is None or prices.input is None or prices.output is None:
+        return None
+    return (check.tokens.most * prices.input + check.unanswered * max_tokens * prices.output) / MILLION
 
 
 def require_budget(estimate: Estimate, budget: float | None) -> None:

@@ -1,11 +1,12 @@
-"""Where answers are missing the teacher is asked: bounded, resumable, each answer on disk before the next is paid."""
+"""Where answers are missing the teacher is asked: bounded, resumable, each answer on disk as soon as it is there."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from cloudistill.backends.backend import Answer, Answers, Request
-from cloudistill.core.errors import AuthenticationFailed, InvalidRequest, PermissionDenied, UsageError
+from cloudistill.core.errors import CloudistillError, InvalidRequest
 from cloudistill.core.example import Example, Message
 from cloudistill.core.finding import Finding
 from cloudistill.core.jsonl import dump
@@ -32,6 +33,7 @@ class _Kept(msgspec.Struct):
     digest: str
     answer: Message | None = None
     refusal: str | None = None
+    cut_at: int | None = None
 
 
 @dataclass
@@ -51,6 +53,11 @@ class Labels:
                 except msgspec.DecodeError:
                     continue  # a line cut by a crash: that question is asked again
                 self.kept[kept.digest] = kept
+
+    def lacks(self, digest: str, max_tokens: int) -> bool:
+        """Whether the question is still to be asked: never was, or was cut off at fewer tokens than allowed now."""
+        kept = self.kept.get(digest)
+        return kept is None or (kept.cut_at is not None and kept.cut_at < max_tokens)
 
 
 class Labelled(Dataset):
@@ -102,7 +109,8 @@ def label(
         PlatformError: the teacher cannot be reached in spite of retries; run again to go on.
     """
     labels = Labels(teacher, path)
-    wanted = {_digest(example): example for example in _unanswered(dataset) if _digest(example) not in labels.kept}
+    wanted = {_digest(example): example for example in _unanswered(dataset)}
+    wanted = {digest: example for digest, example in wanted.items() if labels.lacks(digest, max_tokens)}
     if not wanted:
         return Labelled(dataset, labels)
 
@@ -120,12 +128,17 @@ def label(
     with os.fdopen(descriptor, "ab") as file, ThreadPoolExecutor(AT_ONCE) as pool:
         questions = iter(wanted.items())
         flying = {pool.submit(answer, example): digest for digest, example in islice(questions, AT_ONCE)}
-        for done in range(1, len(wanted) + 1):
-            future = _first(flying)
-            _keep(file, labels, flying.pop(future), future)
-            notify(Event(run=run, step="label", message=f"{teacher} answers", done=done, total=len(wanted)))
-            for digest, example in islice(questions, 1):
-                flying[pool.submit(answer, example)] = digest
+        try:
+            for done in range(1, len(wanted) + 1):
+                future = _first(flying)
+                _keep(file, labels, flying.pop(future), future, max_tokens)
+                notify(Event(run=run, step="label", message=f"{teacher} answers", done=done, total=len(wanted)))
+                for digest, example in islice(questions, 1):
+                    flying[pool.submit(answer, example)] = digest
+        finally:
+            for future, digest in flying.items():  # stopped in the middle: what was asked is paid, so it is kept
+                with suppress(CloudistillError, CancelledError):
+                    _keep(file, labels, digest, future, max_tokens)
     return Labelled(dataset, labels)
 
 
@@ -134,28 +147,25 @@ def _unanswered(dataset: Dataset) -> Iterable[Example]:
 
 
 def _first(flying: Iterable[Future[Answer]]) -> Future[Answer]:
-    from concurrent.futures import FIRST_COMPLETED, wait
-
     return next(iter(wait(flying, return_when=FIRST_COMPLETED).done))
 
 
-def _keep(file: BinaryIO, labels: Labels, digest: str, future: Future[Answer]) -> None:
+def _keep(file: BinaryIO, labels: Labels, digest: str, future: Future[Answer], max_tokens: int) -> None:
     try:
         answer = future.result()
-    except (AuthenticationFailed, PermissionDenied, UsageError):
-        raise
     except InvalidRequest as error:
         kept = _Kept(digest, refusal=str(error))
     else:
-        kept = _judged(digest, answer)
+        kept = _judged(digest, answer, max_tokens)
     labels.kept[digest] = kept
     file.write(dump(kept) + b"\n")
     file.flush()
 
 
-def _judged(digest: str, answer: Answer) -> _Kept:
+def _judged(digest: str, answer: Answer, max_tokens: int) -> _Kept:
     if answer.cut_off:
-        return _Kept(digest, refusal=f"the answer was cut off ({answer.finish_reason}); raise teacher_max_tokens")
+        why = f"the answer was cut off at {max_tokens} tokens; raise teacher_max_tokens (--teacher-max-tokens)"
+        return _Kept(digest, refusal=why, cut_at=max_tokens)
     if not (answer.message.content or answer.message.tool_calls):
         return _Kept(digest, refusal=f"the answer is empty ({answer.finish_reason})")
     return _Kept(digest, answer=answer.message)

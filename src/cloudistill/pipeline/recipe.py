@@ -8,16 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloudistill.core.errors import UsageError
+from cloudistill.core.job import Vpc
 from cloudistill.core.refs import ModelRef
-
-
-class Network(BaseModel):
-    """The private network a training job is put in (Bedrock)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subnet_ids: tuple[str, ...]
-    security_group_ids: tuple[str, ...]
 
 
 class Recipe(BaseModel):
@@ -46,7 +38,7 @@ class Recipe(BaseModel):
     suffix: str | None = None
     tags: dict[str, str] = {}
     kms_key: str | None = None
-    vpc: Network | None = None
+    vpc: Vpc | None = None
     service_account: str | None = None
 
     @classmethod

@@ -51,18 +51,17 @@ def ask(
     patience = patience or Patience()
     spread = wait_random_exponential(multiplier=patience.first, max=patience.longest)
 
-    def pause(state: RetryCallState) -> float:
+    def asked_for(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, PlatformError) else None
-        return max(asked or 0.0, spread(state))
+        return (error.retry_after or 0.0) if isinstance(error, PlatformError) else 0.0
 
-    def worth_waiting(state: RetryCallState) -> bool:
-        return stop_after_delay(patience.total)(state) or pause(state) > patience.total
+    def exhausted(state: RetryCallState) -> bool:
+        return stop_after_delay(patience.total)(state) or asked_for(state) > patience.total
 
     retrying = Retrying(
         sleep=patience.sleep,
-        wait=pause,
-        stop=worth_waiting,
+        wait=lambda state: max(asked_for(state), spread(state)),
+        stop=exhausted,
         retry=retry_if_exception(lambda error: isinstance(error, CloudistillError) and again(error)),
         reraise=True,
     )

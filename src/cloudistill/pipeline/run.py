@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cloudistill.backends.backend import Backend, Deploys, Trains
 from cloudistill.core.errors import JobFailed, OutcomeUnknown, PlatformError, RunConflict, UsageError
-from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus, Vpc
-from cloudistill.core.refs import FileRef, JobRef, ModelRef
+from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus
+from cloudistill.core.refs import JobRef, ModelRef
+from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.ordering import Doubt, Order, place
 from cloudistill.pipeline.progress import Notify, silent
 from cloudistill.pipeline.retry import once
 from cloudistill.pipeline.settings import connected
-from cloudistill.pipeline.store import Record, Store
+from cloudistill.pipeline.store import Record, Step, Store
+from cloudistill.pipeline.watching import follow
 from cloudistill.platforms.platform import load
-
-R = TypeVar("R", FileRef, JobRef, ModelRef)
 
 
 @dataclass(eq=False)
@@ -29,6 +28,7 @@ class Run:
     backend: Backend | None = None
     doubt: Doubt = field(default_factory=Doubt)
     notify: Notify = silent
+    _trainer: Trains | None = None
 
     @property
     def name(self) -> str:
@@ -53,12 +53,12 @@ class Run:
     @property
     def job(self) -> JobRef | None:
         """The vendor's job, once there is one."""
-        return _ref(JobRef, self.record.facts.get("job"))
+        return specs.ref(JobRef, self.record.facts.get("job"))
 
     @property
     def model(self) -> ModelRef | None:
         """The model as it is called, once it can be called."""
-        return _ref(ModelRef, self.record.facts.get("model"))
+        return specs.ref(ModelRef, self.record.facts.get("model"))
 
     @property
     def failure(self) -> str | None:
@@ -66,8 +66,11 @@ class Run:
         return self.record.facts.get("failure")
 
     def refresh(self) -> Run:
-        """Ask the vendor once, take the step that follows from its answer, and record both."""
-        advance(self)
+        """Ask the vendor once and record the answer and the step that follows; a final run is left alone."""
+        if self.status is RunStatus.WAITING:
+            _poll_job(self)
+        elif self.status is RunStatus.DEPLOYING:
+            _poll_deployment(self)
         return self
 
     def wait(self, timeout: float | None = None, *, pace: float | None = None) -> Run:
@@ -77,8 +80,6 @@ class Run:
             StillRunning: `timeout` seconds have passed; the job goes on.
             JobFailed: the vendor's job failed or was cancelled.
         """
-        from cloudistill.pipeline.watching import follow
-
         follow([self], timeout=timeout, pace=pace)
         return self.or_raise()
 
@@ -107,16 +108,19 @@ class Run:
         return self
 
     def trains(self) -> Trains:
-        """The backend, which must be the payer's that the run was recorded with."""
-        if self.backend is None:
-            self.backend = connected(self.student.platform)
-        if not isinstance(self.backend, Trains):
-            raise UsageError(f"the platform {self.student.platform!r} answers questions but does not train")
-        return self.backend
+        """The backend; before it is first used it must be the payer's that the run was recorded with.
 
-    def check_payer(self) -> None:
+        Raises:
+            RunConflict: it is another payer's.
+        """
+        if self._trainer is None:
+            trainer = trainer_of(self.backend or connected(self.student.platform))
+            self._check_payer(trainer)
+            self._trainer = trainer
+        return self._trainer
+
+    def _check_payer(self, backend: Trains) -> None:
         """Refuse to go on under another payer: looking there would find nothing, and pay again."""
-        backend = self.trains()
         payer = once(backend, backend.payer)
         if payer != self.record.payer:
             raise RunConflict(
@@ -125,8 +129,15 @@ class Run:
             )
 
     def spec(self) -> JobSpec:
-        """The order as it was, or will be, sent."""
-        return spec_from_json(self.record.facts["spec"])
+        """The order of this attempt, as it was recorded before it was sent."""
+        intent = self.store.intent(self.name, "tuning", self.record.attempt)
+        if intent is None:
+            raise UsageError(f"run {self.name!r} has ordered nothing yet")
+        return specs.from_json(intent.spec)
+
+    def history(self) -> list[Step]:
+        """Each step with its time, oldest first."""
+        return self.store.steps(self.name)
 
     def to_json(self) -> dict[str, Any]:
         """The run as `--json` prints it."""
@@ -141,6 +152,7 @@ class Run:
             "attempt": self.record.attempt,
             "cost_estimate_usd": facts.get("cost_estimate_usd", {"low": None, "high": None}),
             "rows": facts.get("rows"),
+            "trained_tokens": facts.get("trained_tokens"),
             "failure": self.failure,
             "warning": facts.get("warning"),
             "created": self.record.created.isoformat(),
@@ -148,25 +160,30 @@ class Run:
         }
 
 
-def advance(run: Run) -> None:
-    """One look at the vendor, and the step that follows from it; a final run is left alone."""
-    if run.status is RunStatus.WAITING:
-        _poll_job(run)
-    elif run.status is RunStatus.DEPLOYING:
-        _poll_deployment(run)
+def trainer_of(backend: Backend) -> Trains:
+    """The backend as one that trains.
+
+    Raises:
+        UsageError: it only answers questions.
+    """
+    if not isinstance(backend, Trains):
+        raise UsageError(f"the platform {backend.platform!r} answers questions but does not train")
+    return backend
 
 
 def submit_order(run: Run, spec: JobSpec) -> Job:
     """Place the tuning order of this attempt and record the job."""
     backend = run.trains()
-    run.record = run.store.update(run.name, status=RunStatus.SUBMITTING, spec=spec_to_json(spec))
+    intent = run.store.intent(run.name, "tuning", run.record.attempt)
+    spec = replace(spec, marker=intent.marker) if intent else spec
+    run.record = run.store.update(run.name, status=RunStatus.SUBMITTING, failure=None)
     order: Order[Job] = Order(
         run=run.name,
         kind="tuning",
         attempt=run.record.attempt,
         marker=spec.marker,
         payer=run.record.payer,
-        spec=spec_to_json(spec),
+        spec=specs.to_json(spec),
         idempotent=backend.idempotent,
         find=lambda: backend.find(spec),
         create=lambda: backend.submit(spec),
@@ -195,9 +212,7 @@ def _poll_job(run: Run) -> None:
 def _record_job(run: Run, job: Job) -> None:
     facts: dict[str, Any] = {
         "job": str(job.ref),
-        "job_status": str(job.status),
         "native_status": job.native_status,
-        "polled": datetime.now(UTC).isoformat(),
         "last_event": job.last_event,
         "failure": job.failure,
         "warning": job.warning,
@@ -266,28 +281,3 @@ def _record_deployment(run: Run, deployment: Deployment) -> None:
         case _:
             status = RunStatus.DEPLOYING
     run.record = run.store.update(run.name, status=status, **facts)
-
-
-def spec_to_json(spec: JobSpec) -> dict[str, Any]:
-    """The order as the store keeps it."""
-    return asdict(spec) | {
-        "student": str(spec.student),
-        "training": str(spec.training),
-        "validation": str(spec.validation) if spec.validation else None,
-    }
-
-
-def spec_from_json(stored: dict[str, Any]) -> JobSpec:
-    """The order as it was stored."""
-    vpc = stored["vpc"]
-    refs: dict[str, Any] = {
-        "student": ModelRef.parse(stored["student"]),
-        "training": FileRef.parse(stored["training"]),
-        "validation": _ref(FileRef, stored["validation"]),
-        "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
-    }
-    return JobSpec(**(stored | refs))
-
-
-def _ref(kind: type[R], text: str | None) -> R | None:
-    return None if text is None else kind.parse(text)

@@ -75,7 +75,7 @@ _intents = sa.Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One run as it is stored. `order` is what was asked for and never changes; `facts` is what is known since."""
+    """One run as it is stored. `order` is what this attempt was asked for; `facts` is what is known since."""
 
     name: str
     status: RunStatus
@@ -176,7 +176,7 @@ class Store:
         """The run of that name.
 
         Raises:
-            UsageError: there is none; near names are listed.
+            UsageError: there is none; the newest are listed.
         """
         found = self.find(name)
         if found is None:
@@ -190,22 +190,21 @@ class Store:
             rows = db.execute(sa.select(_runs).order_by(_runs.c.created.desc(), _runs.c.name)).mappings().all()
         return [_record(row) for row in rows]
 
-    def update(self, name: str, *, status: RunStatus | None = None, attempt: int | None = None, **facts: Any) -> Record:
-        """Change a run's status or attempt, and merge `facts` into what is known of it."""
+    def update(self, name: str, *, status: RunStatus | None = None, **facts: Any) -> Record:
+        """Change a run's status, and merge `facts` into what is known of it."""
         with self._writing() as db:
             row = db.execute(sa.select(_runs).where(_runs.c.name == name).with_for_update()).mappings().one()
             changed = {
                 "updated": _now(),
                 "status": status or row["status"],
-                "attempt": attempt or row["attempt"],
                 "facts": json.dumps(json.loads(row["facts"]) | facts),
             }
             db.execute(_runs.update().where(_runs.c.name == name).values(**changed))
         return self.get(name)
 
-    def restart(self, name: str, *, attempt: int, order: dict[str, Any], facts: dict[str, Any]) -> Record:
+    def restart(self, name: str, *, attempt: int, order: dict[str, Any]) -> Record:
         """Begin another attempt: what was known of the last one stays in its steps and intents alone."""
-        row = {"attempt": attempt, "order": json.dumps(order), "facts": json.dumps(facts), "updated": _now()}
+        row = {"attempt": attempt, "order": json.dumps(order), "facts": "{}", "updated": _now()}
         with self._writing() as db:
             db.execute(_runs.update().where(_runs.c.name == name).values(**row, status=RunStatus.PLANNED))
         return self.get(name)
@@ -287,9 +286,9 @@ class Store:
         with self._writing() as db:
             db.execute(_intents.update().where(where).values(state=state, ref=ref))
 
-    def trained_as(self, model: str) -> dict[str, Any] | None:
-        """What is known of the run that made `model` (rendering, base), or None if no run here did."""
-        return next((record.facts for record in self.runs() if record.facts.get("model") == model), None)
+    def maker(self, model: str) -> Record | None:
+        """The run that made `model`, or None if no run here did."""
+        return next((record for record in self.runs() if record.facts.get("model") == model), None)
 
 
 def _which(run: str, kind: str, attempt: int) -> sa.ColumnElement[bool]:

@@ -19,11 +19,12 @@ from cloudistill.formats.dataset import Conversion, Dataset
 from cloudistill.formats.dataset import convert as convert_rows
 from cloudistill.formats.format import CannotCarry
 from cloudistill.pipeline import checking, distilling, watching
+from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Notify, silent
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import Patience, ask, once
-from cloudistill.pipeline.run import Run, spec_to_json, submit_order
+from cloudistill.pipeline.run import Run, submit_order
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Store
 
@@ -108,13 +109,28 @@ def run_names(name: str | None, students: Sequence[ModelRef]) -> list[str | None
     return [distilling.default_name(Path(name), student) for student in students]
 
 
-def check(data: str | Path, *, student: Ref, today: date | None = None, **options: Any) -> checking.Check:
+def check(
+    data: str | Path,
+    *,
+    student: Ref,
+    teacher: Ref | None = None,
+    allow_hourly: bool = False,
+    rendering: str | None = None,
+    today: date | None = None,
+) -> checking.Check:
     """Every broken rule of a dataset for a student, with line and remedy; nothing is sent.
 
-    `options` are those of `checking.check`: teacher, allow_hourly, allow_unanswered, rendering.
+    With a `teacher`, rows without an answer are fine.
     """
-    ref = ModelRef.parse(student)
-    return checking.check(Dataset(Path(data)), ref, today=today or datetime.now(UTC).date(), **options)
+    return checking.check(
+        Dataset(Path(data)),
+        ModelRef.parse(student),
+        today=today or datetime.now(UTC).date(),
+        teacher=ModelRef.parse(teacher) if teacher else None,
+        allow_hourly=allow_hourly,
+        allow_unanswered=teacher is not None,
+        rendering=rendering,
+    )
 
 
 def convert(data: str | Path, *, to: str, out: str | Path, rendering: str | None = None) -> Conversion:
@@ -225,9 +241,9 @@ def _decoded(record: dict[str, Any]) -> Any:
 
 def _trained_as(model: ModelRef, backend: Answers, store: Store | None) -> str | None:
     """The rendering the student was trained with: the run store knows, else the vendor's tags."""
-    known = (store or Store()).trained_as(str(model))
-    if known is not None:
-        return known.get("spec", {}).get("rendering")
+    maker = (store or Store()).maker(str(model))
+    if maker is not None:
+        return maker.order["rendering"]
     if isinstance(backend, Remembers):
         return once(backend, lambda: backend.rendering_of(model))
     return None
@@ -241,19 +257,18 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
         PlatformError, OutcomeUnknown: as their names say.
     """
     store = store or Store()
-    platform = spec.student.platform
-    backend = connected(platform)
-    order = {**spec_to_json(spec), "marker": None}
+    backend = connected(spec.student.platform)
+    order = specs.to_json(spec) | {"marker": None}
     record = store.find(spec.run)
     if record is None:
         payer = once(backend, backend.payer)
         record = store.add(spec.run, status=RunStatus.PLANNED, payer=payer, order=order, facts={})
     run = Run(store, record, backend, doubt or Doubt())
-    run.check_payer()
+    run.trains()
     if record.order != order:
         raise RunConflict(f"run {spec.run!r} exists with another order: give the spec another run name")
     if run.job is None:
-        submit_order(run, spec if spec.marker else distilling.marked(spec, run))
+        submit_order(run, spec if spec.marker else specs.marked(spec, run.record.attempt))
     return run
 
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cloudistill.core.errors import (
     AuthenticationFailed,
@@ -18,8 +19,10 @@ from cloudistill.core.errors import (
 )
 from cloudistill.core.job import RunStatus
 from cloudistill.pipeline.progress import Event
-from cloudistill.pipeline.run import Run, advance
 from cloudistill.platforms.platform import Polling, load
+
+if TYPE_CHECKING:
+    from cloudistill.pipeline.run import Run
 
 LOST_AFTER = 5  # looks in a row that do not find a job we know
 
@@ -75,7 +78,7 @@ def watch(runs: Sequence[Run], *, timeout: float | None = None, pace: float | No
 def _look(turn: _Turn) -> None:
     run, before = turn.run, turn.run.status
     try:
-        advance(run)
+        run.refresh()
     except NotFound as error:
         turn.missing += 1
         if turn.missing >= LOST_AFTER:
@@ -92,7 +95,7 @@ def _look(turn: _Turn) -> None:
         turn.missing = 0
         if run.status is not before:
             turn.pause = 0.0
-        _tell(run, f"{run.native_status or run.status}")
+        _tell(run, run.record.facts.get("last_event") or run.native_status or run.status)
 
 
 def _pause(turn: _Turn, pace: float | None) -> float:

@@ -32,17 +32,17 @@ _CREDENTIAL = re.compile(
 class BedrockEmulator:
     """The emulated Bedrock, one account in every region. Regions keep their records apart, as AWS does."""
 
-    def __init__(self, *, clock: Clock, teacher: Teacher, port: int = 0) -> None:
+    def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self.storage = Storage()
         self._control = Control(clock, self.storage)
         self._runtime = Runtime(self._control, teacher)
         self._services = (Service("bedrock"), Service("bedrock-runtime"))
         self._statuses = {code: status for service in self._services for code, status in service.statuses.items()}
-        self.server = Server(self._app, port=port)
+        self.server = Server(self._app)
 
     @property
     def jobs(self) -> list[Job]:
-        """Every customization job ever ordered, in all regions: what an account would be billed for."""
+        """Every tuning job that was ever taken, in all regions, oldest first: each was paid for."""
         return self._control.jobs
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,8 +40,8 @@ def course(rows: Sequence[Mapping[str, Any]]) -> Course:
 
 
 def question(messages: Messages, tools: tuple[Shape, ...], *, in_text: bool) -> Question:
-    """The last user text and what surrounds it; `in_text`: calls and tool results are looked for in plain text."""
-    return _question(list(turns(messages, in_text=in_text)), tools)
+    """What messages ask; `in_text`: calls and tool results are looked for in plain text."""
+    return _question(turns(messages, in_text=in_text), tools)
 
 
 def offered(tool_config: Mapping[str, Any] | None) -> tuple[Shape, ...]:
@@ -94,11 +94,8 @@ def _lessons(row: Mapping[str, Any], *, blocks: bool) -> Iterator[Lesson]:
             yield Lesson(_question(said[:index], tools), Reply(turn.text, turn.calls))
 
 
-def _question(said: Sequence[Turn], tools: tuple[Shape, ...]) -> Question:
-    last = max((i for i, turn in enumerate(said) if turn.role == "user"), default=-1)
-    asked = said[last].text if last >= 0 else ""
-    before = "\n".join(turn.text for turn in said[: max(last, 0)])
-    return Question(asked, before, tools, tuple(turn.text for turn in said[last + 1 :] if turn.role == "tool"))
+def _question(said: Iterable[Turn], tools: tuple[Shape, ...]) -> Question:
+    return Question.of(((turn.role, turn.text) for turn in said), tools)
 
 
 def _answers(row: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -17,13 +16,11 @@ from cloudistill.emulators.bedrock.models import FoundationModel
 from cloudistill.emulators.bedrock.rows import offered, question, system_text
 from cloudistill.emulators.bedrock.shapes import Refused, invalid
 from cloudistill.emulators.bedrock.text import Form, as_object, listed, tools_in
-from cloudistill.emulators.learner import Untrained
-from cloudistill.emulators.lesson import Call, Question, Reply
-from cloudistill.emulators.teacher import Teacher
+from cloudistill.emulators.lesson import CHARACTERS_A_TOKEN, Call, Question, Reply, tokens
+from cloudistill.emulators.server import ANSWERED_BY
+from cloudistill.emulators.teacher import STUDENT, Teacher
 
 Said = Mapping[str, Any]
-ANSWERED_BY = "x-emulator-answered-by"
-CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,6 @@ class Runtime:
     def __init__(self, control: Control, teacher: Teacher) -> None:
         self._control = control
         self._teacher = teacher
-        self._untrained = Untrained()
 
     def converse(self, region: str, said: Said) -> tuple[dict[str, Any], dict[str, str]]:
         """The answer and its headers. Raises `Refused`."""
@@ -53,14 +49,14 @@ class Runtime:
         content = _content(reply, speaker, said)
         stop = "tool_use" if any("toolUse" in block for block in content) else "end_turn"
         content, stop = _limited(content, stop, said.get("inferenceConfig", {}))
-        tokens = {
+        usage = {
             "inputTokens": _tokens([said.get("system"), said.get("messages"), said.get("toolConfig")]),
             "outputTokens": _tokens(content),
         }
         body = {
             "output": {"message": {"role": "assistant", "content": content}},
             "stopReason": stop,
-            "usage": tokens | {"totalTokens": sum(tokens.values())},
+            "usage": usage | {"totalTokens": sum(usage.values())},
             "metrics": {"latencyMs": round((time.monotonic() - begun) * 1000)},
         }
         return body, {ANSWERED_BY: who}
@@ -73,7 +69,7 @@ class Runtime:
                     "ModelNotReadyException", "The model specified in the request is not ready to serve requests."
                 )
             return _student(deployment.model)
-        return Speaker(self._base(region, identifier), self._from_key, Form(), in_text=False)
+        return Speaker(self._base(region, identifier), self._teacher.answer, Form(), in_text=False)
 
     def _base(self, region: str, identifier: str) -> FoundationModel:
         now = self._control.clock.now()
@@ -94,14 +90,10 @@ class Runtime:
             )
         return base
 
-    def _from_key(self, asked: Question) -> tuple[Reply, str]:
-        known = self._teacher.answer(asked)
-        return (known, "teacher key") if known else (self._untrained.answer(asked), "untrained base model")
-
 
 def _student(model: CustomModel) -> Speaker:
     def answer(asked: Question) -> tuple[Reply, str]:
-        return model.student.answer(asked), f"student of {model.job.name}"
+        return model.student.answer(asked), STUDENT
 
     form = model.course.form
     return Speaker(model.job.base, answer, form or Form(), in_text=form is not None)
@@ -142,7 +134,7 @@ def _limited(content: list[dict[str, Any]], stop: str, limits: Mapping[str, Any]
 
 def _tokens(said: Any) -> int:
     """About how many tokens are in every string of a JSON value."""
-    return ceil(sum(map(len, _strings(said))) / CHARACTERS_A_TOKEN)
+    return tokens("".join(_strings(said)))
 
 
 def _strings(said: Any) -> Sequence[str]:

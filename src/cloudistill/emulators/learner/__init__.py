@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cloudistill.emulators.learner.features import Cells, Codes, Texts, Weights, code, codes, grams, phrases, stems
 from cloudistill.emulators.learner.ranker import ABSENT, Slot, Untrained, assemble, blank, plain, slots, standing
 from cloudistill.emulators.learner.spans import SPELLINGS, Spans
-from cloudistill.emulators.lesson import Call, Lesson, Question, Reply, Shape
+from cloudistill.emulators.lesson import CHARACTERS_A_TOKEN, Call, Lesson, Question, Reply, Shape
 
 __all__ = ["Student", "Untrained", "fit"]
 
@@ -79,7 +79,7 @@ def fit(
         seen = [loss for read in turns for loss in read(order)]
         losses.append(sum(seen) / max(len(seen), 1))
     student.losses = tuple(losses)
-    student.tokens = epochs * sum(map(_length, kept)) // 4
+    student.tokens = epochs * sum(map(_length, kept)) // CHARACTERS_A_TOKEN
     return student
 
 

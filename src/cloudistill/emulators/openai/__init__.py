@@ -28,24 +28,19 @@ API_KEY = "sk-emulated-openai-not-a-secret"
 class OpenAIEmulator:
     """OpenAI's API under /v1 on a loopback port. `environment` points the stock SDK at it; `server` plays faults."""
 
-    def __init__(self, *, clock: Clock, teacher: Teacher, port: int = 0) -> None:
+    def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self.models = Models(clock)
         self.files = Files(clock)
         self._jobs = Jobs(clock, self.files, self.models)
         self._chat = Chat(clock, teacher, self.models)
         app = Starlette(routes=self._routes(), exception_handlers={HTTPException: _outside})
-        self.server = Server(app, port=port)
+        self.server = Server(app)
         self.environment = {"OPENAI_BASE_URL": f"{self.server.url}/v1", "OPENAI_API_KEY": API_KEY}
 
     @property
     def jobs(self) -> list[Job]:
-        """Every tuning job that was created, oldest first."""
+        """Every tuning job that was ever taken, oldest first: each was paid for."""
         return self._jobs.made
-
-    @property
-    def paid(self) -> int:
-        """How many tuning jobs were ordered, and would have been charged for."""
-        return len(self._jobs.made)
 
     def start(self) -> None:
         """Serve until `stop`."""

@@ -214,8 +214,3 @@ def page(
     ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
     more = start + limit < len(items)
     return JSONResponse({"object": "list", "data": data, "has_more": more} | (ends if bounds else {}))
-
-
-def tokens(text: str) -> int:
-    """A rough count, the same everywhere in this emulator: four characters are a token."""
-    return -(-len(text) // 4)

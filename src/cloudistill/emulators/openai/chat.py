@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from cloudistill.emulators.chat_lines import question, shapes
 from cloudistill.emulators.clock import Clock
-from cloudistill.emulators.learner import Untrained
-from cloudistill.emulators.lesson import Question, Reply
-from cloudistill.emulators.openai.api import Asked, Refusal, tokens
+from cloudistill.emulators.lesson import CHARACTERS_A_TOKEN, Reply, tokens
+from cloudistill.emulators.openai.api import Asked, Refusal
 from cloudistill.emulators.openai.asking import TUNED_CONTEXT, Request, read
 from cloudistill.emulators.openai.models import Models, Tuned, base_of
-from cloudistill.emulators.teacher import Teacher
+from cloudistill.emulators.server import ANSWERED_BY
+from cloudistill.emulators.teacher import STUDENT, Teacher
 
-CHARACTERS_A_TOKEN, PIECE = 4, 16
+PIECE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,6 @@ class Chat:
 
     def __init__(self, clock: Clock, teacher: Teacher, models: Models) -> None:
         self._clock, self._teacher, self._models = clock, teacher, models
-        self._untrained = Untrained()
 
     def complete(self, asked: Asked) -> Response:
         """POST /chat/completions."""
@@ -61,7 +60,7 @@ class Chat:
             "service_tier": "default",
             "system_fingerprint": f"fp_emulated_{by}",
         }
-        headers = {"x-emulated-by": by}
+        headers = {ANSWERED_BY: by}
         if request.body.get("stream"):
             chunks = _stream(head | {"object": "chat.completion.chunk"}, request, answer)
             return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
@@ -72,17 +71,8 @@ class Chat:
     def _reply(self, request: Request) -> tuple[Reply, str]:
         asked = question(request.messages, shapes(request.tools))
         if isinstance(request.model, Tuned):
-            return request.model.student().answer(asked), "student"
-        known = self._teacher.answer(asked)
-        return (
-            (self._untrained.answer(asked), "untrained") if known is None else (_offered(known, asked), "teacher-key")
-        )
-
-
-def _offered(known: Reply, asked: Question) -> Reply:
-    """The key's answer, without calls of tools that are not on offer here."""
-    names = {tool.name for tool in asked.tools}
-    return replace(known, calls=tuple(call for call in known.calls if call.name in names))
+            return request.model.student().answer(asked), STUDENT
+        return self._teacher.answer(asked)
 
 
 def _fits(request: Request, prompt: int) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudistill.emulators.chat_lines import lessons
-from cloudistill.emulators.openai.api import tokens
+from cloudistill.emulators.lesson import tokens
 from cloudistill.emulators.openai.models import OWNER, Tuned, base_of
 from cloudistill.emulators.openai.orders import Hyperparameters, Order
 

@@ -21,7 +21,7 @@ LOCATION = "us-central1"
 class VertexEmulator:
     """One project of an emulated Google Cloud, from `start` to `stop`."""
 
-    def __init__(self, *, clock: Clock, teacher: Teacher, port: int = 0) -> None:
+    def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self._ledger = Ledger()
         self.buckets = Buckets(BUCKET, project_number=NUMBER)
         services = (
@@ -31,12 +31,12 @@ class VertexEmulator:
         )
         routes = Routes(rule for service in services for rule in service.rules())
         self.identity = Identity(PROJECT)
-        self.server = Server(build_app(routes, self.identity, clock), port=port)
+        self.server = Server(build_app(routes, self.identity, clock))
 
     @property
-    def jobs(self) -> dict[str, Job]:
-        """Every tuning job that was ever taken, by resource name: each was paid for."""
-        return self._ledger.jobs
+    def jobs(self) -> list[Job]:
+        """Every tuning job that was ever taken, oldest first: each was paid for."""
+        return self._ledger.all()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,8 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from cloudistill.emulators.lesson import Question, Reply, Shape
-from cloudistill.emulators.vertex.dataset import tokens
+from cloudistill.emulators.lesson import CHARACTERS_A_TOKEN, Question, Reply, Shape, tokens
 from cloudistill.emulators.vertex.errors import GoogleError
 from cloudistill.emulators.vertex.models import Gemini
 from cloudistill.emulators.vertex.rows import faults_of_tools, faults_of_turns, question, shapes
@@ -82,8 +81,8 @@ def _parts(reply: Reply, config: Body) -> tuple[list[Body], str]:
         text = text.partition(mark)[0]
     calls = [{"functionCall": {"name": call.name, "args": call.arguments}} for call in reply.calls]
     limit = config.get("maxOutputTokens", 0)
-    if limit and _count(calls) + (tokens(text) if text else 0) > limit:
-        text, calls, finish = text[: 4 * limit], [], "MAX_TOKENS"
+    if limit and _count(calls) + tokens(text) > limit:
+        text, calls, finish = text[: limit * CHARACTERS_A_TOKEN], [], "MAX_TOKENS"
     return [*([{"text": text}] if text or not calls else []), *calls], finish
 
 

@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudistill.emulators.lesson import Lesson
+from cloudistill.emulators.lesson import Lesson, tokens
 from cloudistill.emulators.vertex.contract import read
 from cloudistill.emulators.vertex.errors import GoogleError
 from cloudistill.emulators.vertex.models import MAX_LINE_TOKENS, MAX_VALIDATION_LINES, Gemini
 from cloudistill.emulators.vertex.rows import faults_of_tools, faults_of_turns, lessons
 
 _SAMPLE, _BATCH = 10, 8
-_CHARACTERS_PER_TOKEN = 4
 
 
 class DatasetError(Exception):
@@ -47,11 +46,6 @@ class Dataset:
             reason = f"The example has more than {MAX_LINE_TOKENS} tokens."
             stats["droppedExampleReasons"] = [reason] * len(stats["truncatedExampleIndices"])
         return stats
-
-
-def tokens(text: str) -> int:
-    """The emulator's token count: four characters a token, at least one."""
-    return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))
 
 
 def read_training(raw: bytes, model: Gemini) -> Dataset:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudistill.emulators.learner import Untrained
 from cloudistill.emulators.lesson import Reply
-from cloudistill.emulators.teacher import Teacher
+from cloudistill.emulators.server import ANSWERED_BY
+from cloudistill.emulators.teacher import STUDENT, Teacher
 from cloudistill.emulators.vertex.answers import asked, check_request, chunks, response
 from cloudistill.emulators.vertex.call import PROJECT, Call, Rule
 from cloudistill.emulators.vertex.contract import parse, read
@@ -16,7 +16,6 @@ from cloudistill.emulators.vertex.jobs import Ledger, stamp
 from cloudistill.emulators.vertex.models import Gemini, alive, served_at
 
 Body = dict[str, Any]
-ANSWERED_BY = "x-emulated-answer-by"
 _PREDICT = "aiplatform.endpoints.predict"
 
 
@@ -41,10 +40,8 @@ class PredictionService:
         if model is None or not served_at(model, call.location):
             raise no_such_model(f"projects/{PROJECT}/locations/{call.location}/publishers/google/models/{call.id}")
         request = _request(call, model, call.id)
-        question = asked(request)
-        known = self._teacher.answer(question)
-        call.headers[ANSWERED_BY] = "untrained" if known is None else "teacher-key"
-        return _said(call, request, known or Untrained().answer(question), call.id)
+        reply, call.headers[ANSWERED_BY] = self._teacher.answer(asked(request))
+        return _said(call, request, reply, call.id)
 
     def ask_endpoint(self, call: Call) -> Body:
         """A student's answer; its endpoint is known at its own location alone."""
@@ -53,7 +50,7 @@ class PredictionService:
         if name in self._ledger.undeployed or alive(job.base, call.now) is None:
             raise GoogleError("FAILED_PRECONDITION", f"Endpoint {name} has no model deployed that can be used.")
         request = _request(call, job.model, job.base)
-        call.headers[ANSWERED_BY] = "student"
+        call.headers[ANSWERED_BY] = STUDENT
         return _said(call, request, job.student(epoch).answer(asked(request)), job.base)
 
     def stream_model(self, call: Call) -> list[Body]:

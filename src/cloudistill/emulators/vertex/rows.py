@@ -24,12 +24,8 @@ def lessons(line: dict[str, Any]) -> Iterator[Lesson]:
 
 
 def question(contents: Sequence[Content], tools: tuple[Shape, ...]) -> Question:
-    """The last user text and what surrounds it; function responses count as a tool's turns, not the user's."""
-    said = [turn for content in contents for turn in _turns(content)]
-    last = max((i for i, (who, _) in enumerate(said) if who == "user"), default=-1)
-    asked = said[last][1] if last >= 0 else ""
-    before = "\n".join(text for _, text in said[: max(last, 0)])
-    return Question(asked, before, tools, tuple(text for who, text in said[last + 1 :] if who == "tool"))
+    """What contents ask; function responses count as a tool's turns, not the user's."""
+    return Question.of((turn for content in contents for turn in _turns(content)), tools)
 
 
 def reply(content: Content) -> Reply:

@@ -1,0 +1,59 @@
+"""The order of a run as the store keeps it, and the marker that names it at the vendor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from cloudistill.core.job import JobSpec, Vpc
+from cloudistill.core.refs import FileRef, JobRef, ModelRef
+
+R = TypeVar("R", FileRef, JobRef, ModelRef)
+
+
+def to_json(spec: JobSpec) -> dict[str, Any]:
+    """The order as plain JSON."""
+    refs = {name: getattr(spec, name) for name in ("student", "training", "validation")}
+    return asdict(spec) | {name: str(ref) if ref else None for name, ref in refs.items()}
+
+
+def from_json(stored: dict[str, Any]) -> JobSpec:
+    """The order that `to_json` wrote."""
+    vpc = stored["vpc"]
+    refs: dict[str, Any] = {
+        "student": ModelRef.parse(stored["student"]),
+        "training": FileRef.parse(stored["training"]),
+        "validation": ref(FileRef, stored["validation"]),
+        "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
+    }
+    return JobSpec(**(stored | refs))
+
+
+def ref(kind: type[R], text: str | None) -> R | None:
+    """A reference that may be missing."""
+    return None if text is None else kind.parse(text)
+
+
+def marked(spec: JobSpec, attempt: int, *, training: str | None = None, validation: str | None = None) -> JobSpec:
+    """The order with its marker, derived from its content and the attempt.
+
+    `training` and `validation` are the files' fingerprints, so that a colleague whose upload has another id derives
+    the same marker. Once recorded in an intent a marker is read from there, and never derived anew.
+    """
+    content = {
+        "run": spec.run,
+        "attempt": attempt,
+        "student": str(spec.student),
+        "method": spec.method,
+        "training": training or str(spec.training),
+        "validation": validation or str(spec.validation),
+        "hyperparameters": spec.hyperparameters,
+        "native": spec.native,
+        "seed": spec.seed,
+        "suffix": spec.suffix,
+        "rendering": spec.rendering,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+    return replace(spec, marker=digest.hexdigest()[:32])
