@@ -19,7 +19,7 @@ from cloudistill.backends.bedrock import BedrockBackend
 from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.backends.vertex import VertexBackend
 from cloudistill.core.errors import InvalidRequest, UnusableAnswer, UsageError
-from cloudistill.core.example import Message, Tool
+from cloudistill.core.example import Example, Message, Tool
 from cloudistill.core.job import Job, JobStatus
 from cloudistill.core.refs import ModelRef
 from cloudistill.emulators.server import Server
@@ -27,7 +27,9 @@ from cloudistill.emulators.server import Server
 from .vendors import WEATHER, Canned, Vendor, close, spec_for
 
 TOOL = Tool(name="get_weather", description="The weather in a city.", parameters=WEATHER["parameters"])
-QUESTION = Request(messages=[Message(role="user", content="What is the weather in Oslo?")], tools=[TOOL])
+QUESTION = Request(
+    example=Example(messages=(Message(role="user", content="What is the weather in Oslo?"),), tools=(TOOL,))
+)
 
 
 def finished(vendor: Vendor) -> Job:
@@ -76,6 +78,30 @@ def test_a_bedrock_model_answers_once_it_is_deployed(vendor: Vendor):
 def test_the_same_order_twice_is_one_job_at_bedrock(vendor: Vendor):
     spec = vendor.spec()
     assert vendor.backend.submit(spec).ref == vendor.backend.submit(spec).ref
+
+
+@pytest.mark.parametrize("vendor", ["bedrock"], indirect=True)
+def test_a_bedrock_student_says_by_its_tag_how_it_was_trained_to_see_tools(vendor: Vendor):
+    job, spec = finished(vendor), vendor.spec(rendering="text")
+    assert job.model is not None
+    deployed = vendor.backend.deploy(spec, job.model)
+    assert vendor.backend.rendering_of(deployed.ref) == "text"
+
+
+@pytest.mark.parametrize("vendor", ["bedrock"], indirect=True)
+def test_a_base_model_was_not_trained_to_see_tools_in_any_way_and_nobody_is_asked(vendor: Vendor):
+    before = len(vendor.server.requests)
+    assert vendor.backend.rendering_of(ModelRef("bedrock", "amazon.nova-micro-v1:0")) is None
+    assert len(vendor.server.requests) == before
+
+
+@pytest.mark.parametrize("vendor", ["bedrock"], indirect=True)
+def test_a_deployment_without_our_tag_is_refused_with_the_flag_that_says_it(vendor: Vendor):
+    job = finished(vendor)
+    assert job.model is not None
+    deployed = vendor.backend.deploy(vendor.spec(), job.model)
+    with pytest.raises(UsageError, match="--rendering text or tool-config"):
+        vendor.backend.rendering_of(deployed.ref)
 
 
 # -- what is asked, and what is made of the answer

@@ -152,6 +152,19 @@ def test_what_the_vendor_has_no_place_for_is_refused_not_dropped(
     assert canned.bodies == []
 
 
+@only("talking_to_canned", ["openai"], indirect=True)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"suffix": "s" * 65}, "suffix.*65.*64"), ({"seed": 2**31}, "seed.*2147483647"), ({"seed": -1}, "seed -1")],
+)
+def test_a_suffix_or_seed_beyond_openais_limit_is_refused_with_the_limit(
+    talking_to_canned: Any, canned: Canned, wrong: dict[str, Any], words: str
+):
+    with pytest.raises(UsageError, match=words):
+        talking_to_canned.submit(spec_for("openai", **wrong))
+    assert canned.bodies == []
+
+
 @pytest.mark.parametrize(
     ("native", "words"),
     [

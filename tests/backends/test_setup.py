@@ -21,7 +21,7 @@ from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
 from cloudistill.emulators import World
 
-from .vendors import STUDENTS, Canned, Vendor, build, close
+from .vendors import STUDENTS, Canned, Vendor, build, close, trouble
 
 LLAMA = ModelRef("bedrock", "meta.llama3-1-8b-instruct-v1:0:128k")
 Break = Callable[[pytest.MonkeyPatch, Path], Any]
@@ -86,7 +86,7 @@ FAULTS: list[tuple[str, str, Break]] = [
     ("openai", "credentials-refused", put("OPENAI_API_KEY", "sk-nobodys")),
     ("openai", "unreachable", put("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")),
     ("bedrock", "missing-region", unset("AWS_DEFAULT_REGION", "AWS_REGION")),
-    ("bedrock", "wrong-region", put("AWS_DEFAULT_REGION", "us-west-2")),
+    ("bedrock", "student-not-in-region", put("AWS_DEFAULT_REGION", "us-west-2")),
     ("bedrock", "missing-credentials", unset(*NO_AWS_KEYS)),
     ("bedrock", "missing-credentials", put("AWS_PROFILE", "no-such-profile")),
     ("bedrock", "malformed-credentials", put("AWS_SECRET_ACCESS_KEY", "secret\n")),
@@ -98,7 +98,7 @@ FAULTS: list[tuple[str, str, Break]] = [
     ("bedrock", "role-not-found", put("CLOUDISTILL_BEDROCK_ROLE_ARN", f"{ROLE}AmazonBedrockNobody")),
     ("vertex", "missing-project", no_project),
     ("vertex", "missing-location", unset("GOOGLE_CLOUD_LOCATION")),
-    ("vertex", "wrong-location", put("GOOGLE_CLOUD_LOCATION", "asia-east1")),
+    ("vertex", "student-not-in-region", put("GOOGLE_CLOUD_LOCATION", "asia-east1")),
     ("vertex", "missing-credentials", no_google_credentials),
     ("vertex", "credentials-refused", strangers_key),
     ("vertex", "missing-bucket", unset("CLOUDISTILL_VERTEX_BUCKET")),
@@ -116,7 +116,7 @@ def test_every_planted_fault_has_its_own_line(
     found = rules(build(name), STUDENTS[name])
     assert found.pop(rule) == "error"
     # a bucket in the first region is rightly in another one than a region that is itself wrong
-    assert found.keys() <= ({"bucket-in-another-region"} if rule == "wrong-region" else set())
+    assert found.keys() <= ({"bucket-in-another-region"} if rule == "student-not-in-region" else set())
 
 
 @pytest.mark.usefixtures("world")
@@ -178,10 +178,8 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key: str):
 def test_no_key_is_in_a_repr_or_an_error(canned: Canned):
     backend = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-very-secret")
     canned.status, canned.answer = 401, {"error": {"message": "Incorrect API key provided: sk-very-secret"}}
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the SDK raises
-        backend.served()
     assert "very-secret" not in repr(backend)
-    assert "very-secret" not in str(backend.classify(caught.value))
+    assert "very-secret" not in str(trouble(backend, backend.served))
     close(backend)
 
 
@@ -238,9 +236,7 @@ def test_ready_clients_are_used_as_they_are():
 def test_the_sdks_own_retries_are_off_and_redirects_are_not_followed(canned: Canned):
     backend = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-test")
     canned.status, canned.headers = 307, {"location": f"{canned.url}/elsewhere"}
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the SDK raises
-        backend.served()
-    error = backend.classify(caught.value)
+    error = trouble(backend, backend.served)
     assert (error.status, error.retryable, error.outcome) == (307, False, "maybe")
     assert len(canned.bodies) == 1
     close(backend)

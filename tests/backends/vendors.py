@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloudistill.backends.bedrock import BedrockBackend
 from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.backends.vertex import VertexBackend
+from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import JobSpec
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.emulators import World
 from cloudistill.emulators.server import Server
+from cloudistill.pipeline.retry import once
 
 STUDENTS = {
     "openai": ModelRef("openai", "gpt-4.1-mini-2025-04-14"),
@@ -101,7 +105,7 @@ class Vendor:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
     def upload(self) -> FileRef:
-        return self.backend.upload(self.file, fingerprint=self.fingerprint, name="weather")
+        return self.backend.upload(self.file, fingerprint=self.fingerprint)
 
     def spec(self, **members: Any) -> JobSpec:
         return JobSpec(run="weather", marker=self.marker, student=self.student, training=self.upload(), **members)
@@ -130,6 +134,13 @@ def close(backend: Any) -> None:
                 backend.storage.close()
         case _:
             pass
+
+
+def trouble(backend: Any, call: Callable[[], Any]) -> PlatformError:
+    """What `call` raises, as the pipeline sees it."""
+    with pytest.raises(PlatformError) as caught:
+        once(backend, call)
+    return caught.value
 
 
 @dataclass

@@ -236,7 +236,7 @@ def test_what_is_missing_is_named_by_doctor_and_by_distill_before_anything_is_se
         ("bedrock", "CLOUDISTILL_BEDROCK_BUCKET", "cloudistill-emulated-us-west-2", "region"),
         ("bedrock", "CLOUDISTILL_BEDROCK_ROLE_ARN", "arn:aws:iam::123456789012:role/AmazonBedrockNobody", "role"),
         ("bedrock", "AWS_REGION", "eu-west-1", "region"),
-        ("vertex", "GOOGLE_CLOUD_LOCATION", "asia-east1", "location"),
+        ("vertex", "GOOGLE_CLOUD_LOCATION", "asia-east1", "region"),
         ("vertex", "CLOUDISTILL_VERTEX_BUCKET", "no-such-bucket-anywhere", "bucket"),
     ],
 )

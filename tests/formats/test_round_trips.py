@@ -240,12 +240,17 @@ def answers(example: Example) -> list[str | None]:
 @pytest.mark.parametrize("spelling", NAMED)
 @QUICK
 @given(example=examples())
-def test_a_prompt_is_spelled_as_its_training_row(spelling: Any, example: Example) -> None:
+def test_a_question_is_spelled_as_its_lesson_up_to_the_answer(spelling: Any, example: Example) -> None:
     normalised_or_skipped(spelling, example)
-    prompt = spelling.encode_prompt(example.messages, example.tools, example.parallel_tool_calls)
-    row = spelling.encode(example)
-    row.pop("schemaVersion", None)
-    assert prompt == row
+    if example.answer is None:
+        return
+    question = msgspec.structs.replace(example, messages=example.prompt)
+    if not any(message.role == "user" for message in question.messages):
+        return
+    asked, row = spelling.encode(question), spelling.encode(example)
+    turns = "contents" if "contents" in row else "messages"
+    assert asked | {turns: row[turns]} == row
+    assert asked[turns] == row[turns][:-1]
 
 
 @st.composite

@@ -9,6 +9,7 @@ import pytest
 from botocore.session import Session
 from botocore.validate import ParamValidator
 from google.genai import types
+from msgspec.structs import replace
 
 from cloudistill.core.example import Example, Message, Tool, ToolCall
 from cloudistill.formats import normalisations, registry
@@ -111,7 +112,8 @@ def test_bedrock_tool_config_spells_blocks_that_converse_takes() -> None:
 
 @pytest.mark.parametrize("rendering", ["text", "tool-config"])
 def test_aws_own_contract_of_converse_accepts_the_prompt(rendering: Any) -> None:
-    prompt = BedrockConversation(rendering).encode_prompt(LESSON.messages[:-1], LESSON.tools)
+    prompt = BedrockConversation(rendering).encode(replace(LESSON, messages=LESSON.prompt))
+    del prompt["schemaVersion"]
     shape: Any = Session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
     report = ParamValidator().validate({"modelId": "m", **prompt}, shape)
     assert not report.has_errors(), report.generate_report()

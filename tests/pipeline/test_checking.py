@@ -13,7 +13,7 @@ import pytest
 from cloudistill.core.errors import UsageError
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
-from cloudistill.pipeline.checking import Check, check
+from cloudistill.pipeline.checking import MAX_FINDINGS, Check, check
 from cloudistill.platforms.platform import Platform, load
 
 TODAY = date(2026, 11, 24)
@@ -296,3 +296,15 @@ def test_real_lessons_are_checked_in_full(student: ModelRef, refused: Counter[st
     assert result.rows_in == 1411
     assert Counter(finding.rule for finding in result.errors) == refused
     assert len(result.refused_lines) == refused.total()
+
+
+def test_findings_beyond_what_anybody_reads_are_counted_not_kept(tmp_path: Path) -> None:
+    result = checked(tmp_path, ["{}"] * (MAX_FINDINGS + 5))
+    assert result.rows_in == len(result.refused_lines) == MAX_FINDINGS + 5
+    assert (0, "more-findings") in broken(result, "warning")
+    assert len(result.findings) < MAX_FINDINGS + 20
+
+
+def test_a_very_long_text_is_counted_in_pieces(tmp_path: Path) -> None:
+    result = checked(tmp_path, [row("word " * 400_000)])
+    assert result.tokens.longest == 0 or result.tokens.longest > 100_000

@@ -18,7 +18,6 @@ SMALL = """
 name = "local"
 title = "A host of one's own"
 format = "openai-chat"
-extra = "openai"
 
 [polling]
 first = 1

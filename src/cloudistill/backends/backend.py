@@ -8,7 +8,7 @@ SDKs are imported lazily, inside methods, with their own retries switched off: t
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from cloudistill.core.errors import MissingExtra, PlatformError, UsageError
-from cloudistill.core.example import Message, Tool, ToolCall
+from cloudistill.core.example import Example, Message, ToolCall
 from cloudistill.core.finding import Finding
 from cloudistill.core.job import Deployment, Job, JobSpec, Usage
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
@@ -26,11 +26,12 @@ GROUP = "cloudistill.backends"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One question to a model. `rendering` is how the student was trained to see tools, if it was tuned."""
+    """One question to a model: a lesson without its answer.
 
-    messages: Sequence[Message]
-    tools: Sequence[Tool] = ()
-    parallel_tool_calls: bool | None = None
+    `rendering` is how the student was trained to see tools, if it was tuned.
+    """
+
+    example: Example
     max_tokens: int | None = None
     temperature: float | None = None
     rendering: str | None = None
@@ -68,7 +69,7 @@ class Backend(Protocol):
     platform: str
 
     def classify(self, error: Exception) -> PlatformError:
-        """Name an SDK's exception in our tree: by type and code, never by guessing at text."""
+        """Name an SDK's exception in our tree: by type and code, never by guessing at text. Never given one of ours."""
         ...
 
     def payer(self) -> str:
@@ -90,11 +91,8 @@ class Trains(Backend, Protocol):
     idempotent: bool
     """Whether the vendor itself drops a second create that carries the same marker."""
 
-    def upload(self, path: Path, *, fingerprint: str, name: str) -> FileRef:
-        """Store a training file, streamed; the same content is found and not sent twice.
-
-        `fingerprint` is the file's SHA-256 in hex; `name` a short human-readable stem.
-        """
+    def upload(self, path: Path, *, fingerprint: str) -> FileRef:
+        """Store a training file, streamed; what has the same `fingerprint`, its SHA-256 in hex, is not sent twice."""
         ...
 
     def find(self, spec: JobSpec) -> Job | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -11,10 +12,8 @@ from typing import Any
 
 from cloudistill.core.errors import (
     AuthenticationFailed,
-    CloudistillError,
     InvalidRequest,
     MissingSetup,
-    NameConflict,
     NotFound,
     Outcome,
     PermissionDenied,
@@ -27,9 +26,10 @@ from cloudistill.core.errors import (
 )
 from cloudistill.core.finding import Finding
 from cloudistill.core.job import JobSpec
+from cloudistill.core.refs import ModelRef
 from cloudistill.formats.format import CannotCarry
 from cloudistill.platforms.hyperparameter import Value
-from cloudistill.platforms.platform import Platform, load
+from cloudistill.platforms.platform import Limits, Platform, load
 
 MARKER, RUN, RENDERING = "cloudistill-marker", "cloudistill-run", "cloudistill-rendering"
 Findings = list[Finding]
@@ -44,6 +44,14 @@ _SHOWN = 500
 def missing(rule: str, message: str, remedy: str) -> MissingSetup:
     """The refusal, before anything is sent, for setup that is missing or does not fit; it carries its Finding."""
     return MissingSetup(f"{message} {remedy}", [Finding(rule=rule, message=message, remedy=remedy)])
+
+
+def setting(given: str | None, variable: str, *, rule: str, message: str, remedy: str) -> str:
+    """What was given, else what the environment's `variable` says, else a refusal."""
+    value = given or os.environ.get(variable)
+    if not value:
+        raise missing(rule, message, remedy)
+    return value
 
 
 def checked_secret(secret: str, name: str) -> str:
@@ -67,7 +75,7 @@ def probe(backend: Any, call: Callable[[], Any], rules: Mapping[type[PlatformErr
     except Refused as error:
         return list(error.findings) or [Finding(rule="missing-extra", message=str(error), remedy="")]
     except Exception as error:
-        named: PlatformError = backend.classify(error)
+        named: PlatformError = error if isinstance(error, PlatformError) else backend.classify(error)
         for kind, (rule, remedy) in rules.items():
             if isinstance(named, kind):
                 return [Finding(rule=rule, message=str(named), remedy=remedy)]
@@ -75,6 +83,14 @@ def probe(backend: Any, call: Callable[[], Any], rules: Mapping[type[PlatformErr
             Finding(rule="unreachable", message=str(named), remedy="Check endpoint, proxy and network, then try again.")
         ]
     return []
+
+
+def require_tuned_in(place: str, student: ModelRef, *, kind: str, remedy: str) -> None:
+    """Refuse a student that is not tuned in `place`; `remedy` holds `{place}` for one where it is."""
+    model = load(student.platform).model(student.id)
+    if model and model.regions and place not in model.regions:
+        message = f"{student.id} is not tuned in the {kind} {place}, only in {', '.join(model.regions)}."
+        raise missing("student-not-in-region", message, remedy.format(place=model.regions[0]))
 
 
 # -- orders
@@ -120,19 +136,21 @@ def native_members(spec: JobSpec, legal: Iterable[str], ours: Iterable[str]) -> 
     return spec.native
 
 
-def tags(spec: JobSpec, *, run: str) -> dict[str, str]:
+def tags(spec: JobSpec) -> dict[str, str]:
     """What the vendor keeps with the job: our marker, the run's name as the vendor can spell it, and the order's tags.
 
     Raises:
         UsageError: the order's tags break the vendor's limits.
     """
-    ours = {MARKER: spec.marker, RUN: run} | ({RENDERING: spec.rendering} if spec.rendering else {})
     limits = load(spec.student.platform).limits
+    ours = {MARKER: spec.marker, RUN: _as_tag(spec.run, limits)}
+    if spec.rendering:
+        ours[RENDERING] = spec.rendering
     for key, value in spec.tags.items():
         if key in {MARKER, RUN, RENDERING}:
             raise UsageError(f"the tag {key!r} is cloudistill's own; choose another key")
-        _within(key, "tag key", limits.tag_key_length, limits.tag_key_pattern)
-        _within(value, f"the value of tag {key!r}", limits.tag_value_length, limits.tag_value_pattern)
+        within(key, "tag key", limits.tag_key_length, limits.tag_key_pattern)
+        within(value, f"the value of tag {key!r}", limits.tag_value_length, limits.tag_value_pattern)
     both = ours | spec.tags
     if limits.tags is not None and len(both) > limits.tags:
         raise UsageError(
@@ -142,7 +160,18 @@ def tags(spec: JobSpec, *, run: str) -> dict[str, str]:
     return both
 
 
-def _within(text: str, what: str, length: int | None, pattern: str | None) -> None:
+def _as_tag(text: str, limits: Limits) -> str:
+    """`text` as a tag's value: a character that the vendor does not keep is lower-cased, or becomes a dash."""
+
+    def kept(char: str) -> str:
+        fitting = (c for c in (char, char.lower()) if re.fullmatch(limits.tag_value_pattern or ".*", c, re.DOTALL))
+        return next(fitting, "-")
+
+    return "".join(map(kept, text))[: limits.tag_value_length]
+
+
+def within(text: str, what: str, length: int | None, pattern: str | None = None) -> None:
+    """Refuse text that is longer than `length` or does not match `pattern`; None is no limit."""
     if length is not None and len(text) > length:
         raise UsageError(f"{what} {text[:40]!r} has {len(text)} characters; at most {length} are allowed")
     if pattern is not None and not re.fullmatch(pattern, text):
@@ -213,7 +242,7 @@ def answered(
     refused = vendors_own and status // 100 == 4 and status not in (408, 409, 425)  # noqa: PLR2004 - 4xx
     for rule in platform.texts.values():
         if refused and rule.matches(code, words):
-            kind = ServiceTrouble if rule.leads_to == "wait" else NameConflict
+            kind = ServiceTrouble
     details = ", ".join(
         [f"HTTP {status}", *([code] if code else []), *([f"request {request_id}"] if request_id else [])]
     )
@@ -234,13 +263,6 @@ def without_secret(error: PlatformError, secret: str) -> PlatformError:
         error.message = error.message.replace(secret, "[key]")
         error.args = (error.message,)
     return error
-
-
-def ours(error: CloudistillError) -> PlatformError:
-    """An error of ours goes on as it is."""
-    if isinstance(error, PlatformError):
-        return error
-    raise error
 
 
 def unanswered(platform: Platform, error: Exception, asked: str, causes: Iterable[Cause]) -> PlatformError:

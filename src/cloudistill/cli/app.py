@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from cloudistill.cli import accounts, data, distil, judge, trying
 from cloudistill.cli.output import report
-from cloudistill.core.errors import CloudistillError
+from cloudistill.core.errors import CloudistillError, UsageError
 
 app = typer.Typer(
     name="cloudistill",
@@ -56,6 +57,7 @@ for panel, commands in (
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     arguments = sys.argv[1:] if argv is None else argv
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # being ended is being interrupted
     try:
         app(arguments)
     except CloudistillError as error:
@@ -63,3 +65,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        report(UsageError(f"{error.filename or 'a file'}: {error.strerror or error}"), as_json="--json" in arguments)
+        sys.exit(UsageError.exit_code)
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -12,7 +12,7 @@ import typer
 
 from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
 from cloudistill.cli.output import JsonFlag, out, say, show, table
-from cloudistill.cli.progress import Board
+from cloudistill.cli.progress import Board, interruptible
 from cloudistill.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, as `j
 PaceFlag = Annotated[
     float | None, typer.Option("--every", min=0.05, help="Seconds between two looks; each platform's own by default.")
 ]
-TimeoutFlag = Annotated[float | None, typer.Option(help="Stop waiting after this many seconds; the job goes on.")]
+TimeoutFlag = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Stop waiting after this long (90, 30m, 2h); the job goes on.")
+]
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -92,21 +94,23 @@ def distill(
         vpc=_network(subnet, security_group),
     )
     board = Board(quiet=as_json)
-    runs: list[Run] = verbs.distill(
-        data,
-        student=student,
-        name=name,
-        wait=False,
-        again=again,
-        force_new=force_new,
-        resubmit_after=seconds(resubmit_after),
-        today=day(today),
-        notify=board.notify,
-        confirm=None if yes else _asker(),
-        **recipe,
-    )
+    with interruptible():
+        runs: list[Run] = verbs.distill(
+            data,
+            student=student,
+            name=name,
+            wait=False,
+            again=again,
+            force_new=force_new,
+            resubmit_after=seconds(resubmit_after),
+            today=day(today),
+            notify=board.notify,
+            confirm=None if yes else _asker(),
+            **recipe,
+        )
     if not no_wait:
-        board.follow(runs, follow(runs, timeout=timeout, pace=every))
+        ordered = [run for run in runs if run.error is None]
+        board.follow(ordered, follow(ordered, timeout=seconds(timeout) if timeout else None, pace=every))
     _finish(runs, as_json)
 
 
@@ -142,13 +146,13 @@ def _number(text: str) -> int | float | str:
 def _json(text: str, name: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"--native {name}: {text!r} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--native {name}: {text[:80]!r} is not JSON: {error}") from error
 
 
 def seconds(text: str) -> float:
     """`10m`, `600`, `2h` as seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text.strip())
     if not found:
         raise UsageError(f"{text!r} is not a length of time: write 600, 10m or 2h")
     return float(found[1]) * _UNITS[found[2]]
@@ -234,7 +238,7 @@ def watch(
     board = Board(quiet=as_json)
     for handle in handles:
         handle.notify = board.notify
-    board.follow(handles, follow(handles, timeout=timeout, pace=every))
+    board.follow(handles, follow(handles, timeout=seconds(timeout) if timeout else None, pace=every))
     _finish(handles, as_json)
 
 

@@ -72,7 +72,10 @@ def _listed(path: Path | None, key: str) -> list[Any]:
     listed: Any = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else value
     if not isinstance(listed, list):
         raise UsageError(f"{str(path)!r} holds neither a list nor an object with a list {key!r}")
-    return cast("list[Any]", listed)
+    rows = cast("list[Any]", listed)
+    if wrong := [row for row in rows if not isinstance(row, dict)]:
+        raise UsageError(f"{str(path)!r}: {wrong[0]!r} is not one of OpenAI's {key}: each is an object")
+    return rows
 
 
 COMMANDS = {"chat": chat}

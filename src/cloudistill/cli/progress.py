@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
     from cloudistill.pipeline.progress import Event
     from cloudistill.pipeline.run import Run
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Ctrl-C before the wait stops here, not at the vendor.
+
+    Raises:
+        StillRunning: the person stopped it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StillRunning(
+            "stopped. Run the same command again: it goes on at the first step that is not done"
+        ) from None
 
 
 class Board:

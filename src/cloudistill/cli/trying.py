@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import threading
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +16,22 @@ from cloudistill.backends.backend import load_sdk
 from cloudistill.cli.data import TodayFlag, day
 from cloudistill.cli.output import JsonFlag, out, plain, say, show
 
+
+class Vendor(StrEnum):
+    """A vendor that can be emulated."""
+
+    OPENAI = "openai"
+    BEDROCK = "bedrock"
+    VERTEX = "vertex"
+
+
 DEMO_DAY = datetime(2026, 11, 24)  # noqa: DTZ001 - a day, not an instant
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Where data, table and page are written.")] = Path("demo-out"),
+    folder: Annotated[
+        Path, typer.Option("--out", file_okay=False, help="Where data, table and page are written.")
+    ] = Path("demo-out"),
     today: TodayFlag = DEMO_DAY,
     as_json: JsonFlag = False,
 ) -> None:
@@ -36,16 +47,17 @@ def demo(
 
 
 def emulate(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[openai] [bedrock] [vertex]")] = None,
+    names: Annotated[list[Vendor] | None, typer.Argument(help="All three by default.")] = None,
     env_file: Annotated[Path | None, typer.Option(help="Write the variables there, for `source`.")] = None,
     speed: Annotated[float, typer.Option(min=0, help="Vendor seconds per second.")] = 60.0,
-    teacher_key: Annotated[Path | None, typer.Option(help="OpenAI-chat rows: base models give these answers.")] = None,
+    teacher_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="OpenAI-chat rows: base models give these answers.")
+    ] = None,
     teacher_faults: Annotated[float, typer.Option(min=0, max=1, help="Share of them spoilt on purpose.")] = 0.0,
     today: TodayFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """The vendors on loopback until Ctrl-C; prints the variables that point stock SDKs and cloudistill there."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     emulate_vendors = load_sdk("cloudistill.emulators", extra="emulators").emulate
     options = {"teacher_key": teacher_key, "teacher_faults": teacher_faults, "today": day(today), "speed": speed}
     with emulate_vendors(*(names or ()), **options) as world:

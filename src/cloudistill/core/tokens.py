@@ -13,6 +13,7 @@ from msgspec import to_builtins
 from cloudistill.core.example import Example
 from cloudistill.core.jsonl import dump
 
+PIECE = 500_000  # characters
 PER_MESSAGE = 4
 """What a turn's own markup costs, about."""
 
@@ -49,11 +50,15 @@ class Tokenized:
 
     def count(self, example: Example) -> Count:
         """The tokens of one example."""
-        said = sum(len(self._encode(text)) for text in _said(example))
-        words = len(self._encode(" ".join(word for tool in example.tools for word in _words(to_builtins(tool)))))
-        offered = len(self._encode(_offered(example).decode()))
+        said = sum(self._length(text) for text in _said(example))
+        words = self._length(" ".join(word for tool in example.tools for word in _words(to_builtins(tool))))
+        offered = self._length(_offered(example).decode())
         likely = said + offered + PER_MESSAGE * len(example.messages)
         return Count(said + min(words, offered), likely, likely)
+
+    def _length(self, text: str) -> int:
+        """The tokens of `text`, in pieces: tokenizers refuse very long texts."""
+        return sum(len(self._encode(text[start : start + PIECE])) for start in range(0, len(text), PIECE))
 
 
 class Reckoned:

@@ -39,7 +39,7 @@ class Question:
 
     @classmethod
     def of(cls, turns: Iterable[tuple[str, str]], tools: tuple[Shape, ...]) -> Question:
-        """The question that a conversation ends with; `turns` are who spoke (`user`, `tool` or a model) and the text."""
+        """What a conversation asks; `turns` are who spoke (`user`, `tool`, or else a model) and what was said."""
         said = list(turns)
         last = max((i for i, (who, _) in enumerate(said) if who == "user"), default=-1)
         before = "\n".join(text for _, text in said[: max(last, 0)] if text)

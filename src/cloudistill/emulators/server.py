@@ -68,9 +68,10 @@ class Server:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Close every connection and the port."""
+        """Close every connection and the port, whether or not it was started."""
         self._server.should_exit = self._server.force_exit = True
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
         self._socket.close()
 
     def fail(self, pattern: str, **fault: Any) -> None:

@@ -36,7 +36,6 @@ def emulate(
     speed: float = 0.0,
     teacher_key: Path | None = None,
     teacher_faults: float = 0.0,
-    ports: dict[str, int] | None = None,
 ) -> Generator[World]:
     """Run emulated vendors on loopback for the length of a `with` block.
 
@@ -47,16 +46,15 @@ def emulate(
         speed: vendor seconds per real second; 0 moves the clock only when it is driven.
         teacher_key: OpenAI-chat JSONL whose answers the base models give to the same questions.
         teacher_faults: the share of those answers, 0 to 1, that is spoilt on purpose (the same ones every time).
-        ports: a fixed port for a platform's own server; free ones by default.
     """
     clock = clock or Clock(datetime.combine(today, time(9), UTC) if today else None, speed=speed)
     teacher = Teacher.read(teacher_key, faults=teacher_faults)
     world = World(clock, teacher.note)
     with ExitStack() as running:
         for name in platforms or PLATFORMS:
-            emulator = _build(name, clock=clock, teacher=teacher, port=(ports or {}).get(name, 0))
+            emulator = _build(name, clock=clock, teacher=teacher)
+            running.callback(emulator.stop)  # first, because a start may fail half-way
             emulator.start()
-            running.callback(emulator.stop)
             setattr(world, name, emulator)
             world.environment |= emulator.environment
         yield world

@@ -56,7 +56,17 @@ class BedrockConversation:
     def encode(self, example: Example) -> dict[str, Any]:
         """The training line. Raises CannotCarry as `normalise` does."""
         normal = self.normalise(example)
-        return {"schemaVersion": SCHEMA_VERSION, **self._spelt(normal)}
+        system = [str(message.content) for message in normal.messages if message.role == "system"]
+        line: dict[str, Any] = {"schemaVersion": SCHEMA_VERSION}
+        if normal.tools and self.rendering == "text":
+            offered = in_text.tools_text(normal.tools, one_call=normal.parallel_tool_calls is False)
+            system = [*system[:-1], f"{system[-1]}\n\n{offered}" if system else offered]
+        if system:
+            line["system"] = [{"text": text} for text in system]
+        line["messages"] = _spelt_turns(normal.messages, in_text=self.rendering == "text")
+        if normal.tools and self.rendering == "tool-config":
+            line["toolConfig"] = {"tools": [{"toolSpec": _spelt_spec(tool)} for tool in normal.tools]}
+        return line
 
     def decode(self, record: dict[str, Any]) -> Example:
         """The example of one line. Raises CannotCarry for anything unknown or malformed."""
@@ -75,20 +85,6 @@ class BedrockConversation:
         leading = (Message(role="system", content=text) for text in system)
         return Example(messages=(*leading, *said), tools=tools, parallel_tool_calls=parallel)
 
-    def encode_prompt(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[Tool] = (),
-        parallel_tool_calls: bool | None = None,  # noqa: FBT001
-    ) -> dict[str, Any]:
-        """`messages`, and `system` and `toolConfig` where needed, as Converse takes them.
-
-        Raises:
-            CannotCarry: as `encode` does.
-        """
-        prompt = Example(messages=tuple(messages), tools=tuple(tools), parallel_tool_calls=parallel_tool_calls)
-        return self._spelt(self.normalise(prompt))
-
     def decode_answer(self, content: Sequence[Block], *, offered: bool = True) -> Message:
         """The content blocks of a Converse answer; blocks of reasoning are left out.
 
@@ -101,19 +97,6 @@ class BedrockConversation:
         if self.rendering == "text" and offered and not made and (found := in_text.calls_of(text)):
             said, made = found[0], [(name, arguments, None) for name, arguments in found[1]]
         return Message(role="assistant", content=said, tool_calls=turns.Numbering().calls(made, "the answer"))
-
-    def _spelt(self, normal: Example) -> dict[str, Any]:
-        system = [str(message.content) for message in normal.messages if message.role == "system"]
-        line: dict[str, Any] = {}
-        if normal.tools and self.rendering == "text":
-            offered = in_text.tools_text(normal.tools, one_call=normal.parallel_tool_calls is False)
-            system = [*system[:-1], f"{system[-1]}\n\n{offered}" if system else offered]
-        if system:
-            line["system"] = [{"text": text} for text in system]
-        line["messages"] = _spelt_turns(normal.messages, in_text=self.rendering == "text")
-        if normal.tools and self.rendering == "tool-config":
-            line["toolConfig"] = {"tools": [{"toolSpec": _spelt_spec(tool)} for tool in normal.tools]}
-        return line
 
 
 def shows_rendering(record: dict[str, Any]) -> Rendering | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from cloudistill.core.example import Message, Tool
 from cloudistill.core.jsonl import dump
@@ -34,13 +34,10 @@ def _spec(value: Any, where: str) -> Tool:
     where = f"{where}.toolSpec"
     spec = reading.members(reading.members(value, {"toolSpec"}, where).get("toolSpec"), _SPEC, where)
     schema = reading.members(reading.needed(spec, "inputSchema", where), {"json"}, f"{where}.inputSchema")
-    parameters = reading.needed(schema, "json", f"{where}.inputSchema")
-    if type(parameters) is not dict:
-        raise reading.wrong_type(f"{where}.inputSchema.json", dict, parameters)
     return Tool(
-        name=reading.text(reading.needed(spec, "name", where), f"{where}.name"),
-        description=reading.text(spec["description"], f"{where}.description") if "description" in spec else None,
-        parameters=cast("dict[str, Any]", parameters),
+        name=reading.needed_text(spec, "name", where),
+        description=reading.text_or_none(spec, "description", where),
+        parameters=reading.obj(reading.needed(schema, "json", f"{where}.inputSchema"), f"{where}.inputSchema.json"),
     )
 
 
@@ -60,7 +57,7 @@ class Reader:
         for index, record in enumerate(records):
             where = f"messages[{index}]"
             turn = reading.members(record, _TURN, where)
-            role = reading.text(reading.needed(turn, "role", where), f"{where}.role")
+            role = reading.needed_text(turn, "role", where)
             _check_role(role, before, where)
             before = role
             blocks = [
@@ -88,7 +85,7 @@ class Reader:
             if self._in_text:
                 raise wrong_rendering(where, "toolResult")
             result = reading.members(reading.members(block, {"toolResult"}, where)["toolResult"], _RESULT, where)
-            vendor_id = reading.text(reading.needed(result, "toolUseId", where), f"{where}.toolUseId")
+            vendor_id = reading.needed_text(result, "toolUseId", where)
             return self._result(_result_content(result, where), where, vendor_id=vendor_id)
         text = text_of(block, where)
         if self._scan and (found := in_text.result_of(text)):
@@ -125,17 +122,15 @@ def _block(value: Any, where: str) -> Block:
 def text_of(block: Any, where: str) -> str:
     """The text of a block that holds nothing else."""
     only = reading.members(block, {"text"}, where)
-    return reading.text(reading.needed(only, "text", where), f"{where}.text")
+    return reading.needed_text(only, "text", where)
 
 
 def _use(block: Block, where: str) -> tuple[str, dict[str, Any], str | None]:
-    use = reading.members(reading.members(block, {"toolUse"}, where)["toolUse"], _USE, f"{where}.toolUse")
-    arguments = reading.needed(use, "input", f"{where}.toolUse")
-    if type(arguments) is not dict:
-        raise reading.wrong_type(f"{where}.toolUse.input", dict, arguments)
-    name = reading.text(reading.needed(use, "name", f"{where}.toolUse"), f"{where}.toolUse.name")
-    vendor_id = reading.text(reading.needed(use, "toolUseId", f"{where}.toolUse"), f"{where}.toolUse.toolUseId")
-    return name, cast("dict[str, Any]", arguments), vendor_id
+    block = reading.members(block, {"toolUse"}, where)
+    where = f"{where}.toolUse"
+    use = reading.members(block["toolUse"], _USE, where)
+    arguments = reading.obj(reading.needed(use, "input", where), f"{where}.input")
+    return reading.needed_text(use, "name", where), arguments, reading.needed_text(use, "toolUseId", where)
 
 
 def _result_content(result: dict[str, Any], where: str) -> str:

@@ -60,7 +60,7 @@ class Dataset:
             example = spelling.of(record).decode(record)
             turns.check(example.messages)
         except CannotCarry as refusal:
-            return DataRow(line, None, (_finding(refusal, str(self.path), line),), str(self.path))
+            return DataRow(line, None, (refusal.finding(str(self.path), line),), str(self.path))
         return DataRow(line, example, (), str(self.path))
 
     @cached_property
@@ -95,12 +95,6 @@ class _Spelling:
 
 def _words(spelling: Format) -> str:
     return spelling.name if spelling.rendering is None else f"{spelling.name} ({spelling.rendering})"
-
-
-def _finding(refusal: CannotCarry, file: str, line: int) -> Finding:
-    return Finding(
-        rule=refusal.rule, message=str(refusal), remedy=refusal.remedy, source=refusal.source, file=file, line=line
-    )
 
 
 def _check_file(path: Path) -> None:
@@ -151,7 +145,7 @@ def write(rows: Iterable[DataRow], to: Format, out: BinaryIO) -> Conversion:
         try:
             line = None if row.example is None else jsonl.dump(to.encode(row.example)) + b"\n"
         except CannotCarry as refusal:
-            done.findings.append(_finding(refusal, row.file, row.line))
+            done.findings.append(refusal.finding(row.file, row.line))
             continue
         if line is not None:
             out.write(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from cloudistill.core.example import Example
+from cloudistill.core.finding import Finding
 
 
 class CannotCarry(Exception):
@@ -13,6 +14,12 @@ class CannotCarry(Exception):
     def __init__(self, rule: str, message: str, remedy: str, *, source: str = "") -> None:
         super().__init__(message)
         self.rule, self.message, self.remedy, self.source = rule, message, remedy, source
+
+    def finding(self, file: str = "", line: int = 0) -> Finding:
+        """The refusal as the Finding of a line of `file`; 0 is the file as a whole."""
+        return Finding(
+            rule=self.rule, message=self.message, remedy=self.remedy, source=self.source, file=file, line=line
+        )
 
 
 class Format(Protocol):
@@ -26,7 +33,7 @@ class Format(Protocol):
     rendering: str | None
 
     def encode(self, example: Example) -> dict[str, Any]:
-        """The vendor's row. Raises CannotCarry for anything that would be lost."""
+        """The vendor's row, or its question while the answer is missing. Raises CannotCarry for what would be lost."""
         ...
 
     def decode(self, record: dict[str, Any]) -> Example:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -78,20 +78,6 @@ class GeminiContents:
             for tool in _tools(entry, f"tools[{i}]")
         ]
         return Example(messages=(*system, *said), tools=tuple(tools))
-
-    def encode_prompt(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[Tool] = (),
-        parallel_tool_calls: bool | None = None,  # noqa: FBT001
-    ) -> dict[str, Any]:
-        """`contents`, and `systemInstruction` and `tools` where needed, as generateContent takes them.
-
-        Raises:
-            CannotCarry: as `encode` does.
-        """
-        prompt = Example(messages=tuple(messages), tools=tuple(tools), parallel_tool_calls=parallel_tool_calls)
-        return self.encode(prompt)
 
     def decode_answer(self, parts: Sequence[Part]) -> Message:
         """The parts of a candidate's content as a message; thoughts and their signatures are left out."""
@@ -187,7 +173,7 @@ def _part(value: Any, where: str) -> Part:
 
 def _text(part: Part, where: str) -> str:
     only = reading.members(part, {"text"}, where)
-    return reading.text(reading.needed(only, "text", where), f"{where}.text")
+    return reading.needed_text(only, "text", where)
 
 
 def _model(parts: list[Part], numbering: turns.Numbering, where: str) -> Message:
@@ -203,30 +189,21 @@ def _model(parts: list[Part], numbering: turns.Numbering, where: str) -> Message
 def _call(part: Part, where: str) -> tuple[str, dict[str, Any], str | None]:
     where = f"{where}.functionCall"
     call = reading.members(reading.members(part, {"functionCall"}, where)["functionCall"], _CALL, where)
-    arguments = call.get("args", {})
-    if type(arguments) is not dict:
-        raise reading.wrong_type(f"{where}.args", dict, arguments)
-    name = reading.text(reading.needed(call, "name", where), f"{where}.name")
-    return name, cast("dict[str, Any]", arguments), _id(call, where)
-
-
-def _id(record: dict[str, Any], where: str) -> str | None:
-    return reading.text(record["id"], f"{where}.id") if "id" in record else None
+    arguments = reading.obj(call.get("args", {}), f"{where}.args")
+    name = reading.needed_text(call, "name", where)
+    return name, arguments, reading.text_or_none(call, "id", where)
 
 
 def _response(part: Part, numbering: turns.Numbering, where: str) -> Message:
     where = f"{where}.functionResponse"
     answer = reading.members(reading.members(part, {"functionResponse"}, where)["functionResponse"], _RESPONSE, where)
-    response = reading.needed(answer, "response", where)
-    if type(response) is not dict:
-        raise reading.wrong_type(f"{where}.response", dict, response)
-    said = cast("dict[str, Any]", response)
+    said = reading.obj(reading.needed(answer, "response", where), f"{where}.response")
     output = said.get("output") if said.keys() == {"output"} else None
-    name = reading.text(reading.needed(answer, "name", where), f"{where}.name")
+    name = reading.needed_text(answer, "name", where)
     return Message(
         role="tool",
         content=output if type(output) is str else dump(said).decode(),
-        tool_call_id=numbering.answered(where, name=name, vendor_id=_id(answer, where)),
+        tool_call_id=numbering.answered(where, name=name, vendor_id=reading.text_or_none(answer, "id", where)),
     )
 
 
@@ -239,8 +216,8 @@ def _tools(value: Any, where: str) -> Iterator[Tool]:
 
 def _tool(value: Any, where: str) -> Tool:
     function = reading.members(reading.camel_case(value, where), _FUNCTION, where)
-    name = reading.text(reading.needed(function, "name", where), f"{where}.name")
-    described = reading.text(function["description"], f"{where}.description") if "description" in function else None
+    name = reading.needed_text(function, "name", where)
+    described = reading.text_or_none(function, "description", where)
     return Tool(name=name, description=described, parameters=_parameters(function, where))
 
 
@@ -250,6 +227,4 @@ def _parameters(function: dict[str, Any], where: str) -> dict[str, Any] | None:
     if "parameters" in function:
         return gemini_schema.read(function["parameters"], f"{where}.parameters")
     schema = function.get("parametersJsonSchema")
-    if schema is not None and type(schema) is not dict:
-        raise reading.wrong_type(f"{where}.parametersJsonSchema", dict, schema)
-    return cast("dict[str, Any] | None", schema)
+    return None if schema is None else reading.obj(schema, f"{where}.parametersJsonSchema")

@@ -82,12 +82,11 @@ def _read(key: str, member: Any, where: str) -> Any:
             return [read(option, f"{where}.anyOf") for option in reading.array(member, f"{where}.anyOf")]
         case "defs" | "ref":
             raise refused("schema-ref", where, f"has {key!r}", "Write the schema out where it is used.")
-        case "properties" if type(member) is not dict:
-            raise reading.wrong_type(f"{where}.properties", dict, member)
         case _ if key in COUNTS and isinstance(member, str) and member.isdecimal():
             return int(member)
         case _:
-            return _spelt(key, cast("object", member), lambda inner: read(inner, f"{where}.{key}"))
+            member = reading.obj(member, f"{where}.properties") if key == "properties" else member
+            return _spelt(key, member, lambda inner: read(inner, f"{where}.{key}"))
 
 
 def _value(word: Any, declared: Any, where: str) -> Any:

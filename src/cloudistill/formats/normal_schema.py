@@ -77,9 +77,7 @@ class _Normaliser:
             raise refused("schema-too-large", where, "is too large once written out", "Use fewer nested definitions.")
         if value is True:
             return {}
-        if type(value) is not dict:
-            raise reading.wrong_type(where, dict, value)
-        schema = cast("Schema", value)
+        schema = reading.obj(value, where)
         if "$ref" in schema:
             return self._inlined(schema, where)
         schema = _typed(schema, where)
@@ -117,10 +115,8 @@ class _Normaliser:
     def _member(self, key: str, value: Any, where: str) -> Any:
         match key:
             case "properties":
-                if type(value) is not dict:
-                    raise reading.wrong_type(f"{where}.properties", dict, value)
-                properties = cast("dict[str, Any]", value)
-                return {name: self.schema(inner, f"{where}.{name}") for name, inner in properties.items()}
+                properties = reading.obj(value, f"{where}.properties").items()
+                return {name: self.schema(inner, f"{where}.{name}") for name, inner in properties}
             case "items":
                 return self.schema(value, f"{where}.items")
             case "additionalProperties":
@@ -166,9 +162,7 @@ def _merged(
     inner_wins: set[str] | None = None,
 ) -> Schema:
     """Both at once; a keyword that both have must agree, or one of them must be said to win."""
-    if type(inner) is not dict:
-        raise reading.wrong_type(where, dict, inner)
-    both = cast("Schema", inner)
+    both = reading.obj(inner, where)
     for key in outer.keys() & both.keys():
         if key not in outer_wins and key not in (inner_wins or ()) and dump(outer[key]) != dump(both[key]):
             raise refused(

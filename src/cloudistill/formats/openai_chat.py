@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, cast
 
 from msgspec.structs import replace
@@ -83,23 +82,9 @@ class OpenAIChat:
             messages=tuple(_message(m, f"messages[{i}]") for i, m in enumerate(messages)),
             tools=tuple(_tool(t, f"tools[{i}]") for i, t in enumerate(reading.array(line.get("tools", []), "tools"))),
             parallel_tool_calls=None if parallel is None else reading.flag(parallel, "parallel_tool_calls"),
-            id=reading.text(line["id"], "id") if "id" in line else None,
-            metadata=_metadata(line.get("metadata", {})),
+            id=reading.text_or_none(line, "id", "the row"),
+            metadata=reading.obj(line.get("metadata", {}), "metadata"),
         )
-
-    def encode_prompt(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[Tool] = (),
-        parallel_tool_calls: bool | None = None,  # noqa: FBT001
-    ) -> dict[str, Any]:
-        """`messages`, and `tools` and `parallel_tool_calls` where given, as a chat-completions request has them.
-
-        Raises:
-            CannotCarry: as `encode` does.
-        """
-        prompt = Example(messages=tuple(messages), tools=tuple(tools), parallel_tool_calls=parallel_tool_calls)
-        return self.encode(prompt)
 
     def decode_answer(self, message: dict[str, Any]) -> Message:
         """The message of a chat completion; members we have no word for are ignored.
@@ -112,16 +97,8 @@ class OpenAIChat:
         return _message({key: message.get(key) for key in ("role", "content", "tool_calls")}, "the answer")
 
 
-def _metadata(value: Any) -> dict[str, Any]:
-    if type(value) is not dict:
-        raise reading.wrong_type("metadata", dict, value)
-    return cast("dict[str, Any]", value)
-
-
 def _message(value: Any, where: str) -> Message:
-    if type(value) is not dict:
-        raise reading.wrong_type(where, dict, value)
-    role = reading.text(reading.needed(cast("dict[str, Any]", value), "role", where), f"{where}.role")
+    role = reading.needed_text(reading.obj(value, where), "role", where)
     if role not in _MEMBERS:
         raise _bad_role(role, where)
     message = reading.members(value, _MEMBERS[role], where)
@@ -136,10 +113,8 @@ def _message(value: Any, where: str) -> Message:
         role="system" if role == "developer" else cast("Role", role),
         content=content if content is None or type(content) is str else _joined(content, f"{where}.content"),
         tool_calls=tuple(_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls)),
-        tool_call_id=reading.text(reading.needed(message, "tool_call_id", where), f"{where}.tool_call_id")
-        if role == "tool"
-        else None,
-        name=reading.text(message["name"], f"{where}.name") if "name" in message else None,
+        tool_call_id=reading.needed_text(message, "tool_call_id", where) if role == "tool" else None,
+        name=reading.text_or_none(message, "name", where),
         weight=_weight(message["weight"], where) if "weight" in message else None,
     )
 
@@ -161,9 +136,7 @@ def _joined(content: Any, where: str) -> str:
 
 
 def _part(value: Any, where: str) -> str:
-    if type(value) is not dict:
-        raise reading.wrong_type(where, dict, value)
-    kind = cast("dict[str, Any]", value).get("type")
+    kind = reading.obj(value, where).get("type")
     if kind == "refusal":
         rule, remedy = _UNUSABLE["refusal"]
         raise CannotCarry(rule, f"{where} is a refusal.", remedy, source=SOURCE)
@@ -174,7 +147,7 @@ def _part(value: Any, where: str) -> str:
             "Only text is carried: delete the row, or describe the part in words.",
         )
     part = reading.members(value, _PART, where)
-    return reading.text(reading.needed(part, "text", where), f"{where}.text")
+    return reading.needed_text(part, "text", where)
 
 
 def _weight(value: Any, where: str) -> Any:
@@ -200,8 +173,8 @@ def _call(value: Any, where: str) -> ToolCall:
     call = _typed_function(value, _CALL, where)
     function = reading.members(call["function"], _FUNCTION_CALL, f"{where}.function")
     return ToolCall(
-        id=reading.text(reading.needed(call, "id", where), f"{where}.id"),
-        name=reading.text(reading.needed(function, "name", f"{where}.function"), f"{where}.function.name"),
+        id=reading.needed_text(call, "id", where),
+        name=reading.needed_text(function, "name", f"{where}.function"),
         arguments=_arguments(reading.needed(function, "arguments", f"{where}.function"), f"{where}.function.arguments"),
     )
 
@@ -230,14 +203,10 @@ def _tool(value: Any, where: str) -> Tool:
     where = f"{where}.function"
     function = reading.members(outer["function"], _FUNCTION, where)
     parameters = function.get("parameters")
-    if parameters is not None and type(parameters) is not dict:
-        raise reading.wrong_type(f"{where}.parameters", dict, parameters)
     return Tool(
-        name=reading.text(reading.needed(function, "name", where), f"{where}.name"),
-        description=reading.text(function["description"], f"{where}.description")
-        if "description" in function
-        else None,
-        parameters=cast("dict[str, Any] | None", parameters),
+        name=reading.needed_text(function, "name", where),
+        description=reading.text_or_none(function, "description", where),
+        parameters=None if parameters is None else reading.obj(parameters, f"{where}.parameters"),
         strict=reading.flag(function["strict"], f"{where}.strict") if "strict" in function else None,
     )
 

@@ -16,11 +16,16 @@ def wrong_type(where: str, expected: type, value: Any) -> CannotCarry:
     return CannotCarry("wrong-type", f"{where} is {got}.", f"It must be {_KINDS[expected]}.")
 
 
-def members(value: Any, known: Set[str], where: str) -> dict[str, Any]:
-    """The members of an object that are not null, all of them known."""
+def obj(value: Any, where: str) -> dict[str, Any]:
+    """A JSON object."""
     if type(value) is not dict:
         raise wrong_type(where, dict, value)
-    record = cast("dict[str, Any]", value)
+    return cast("dict[str, Any]", value)
+
+
+def members(value: Any, known: Set[str], where: str) -> dict[str, Any]:
+    """The members of an object that are not null, all of them known."""
+    record = obj(value, where)
     if None in record.values():
         record = {key: member for key, member in record.items() if member is not None}
     if not record.keys() <= known:
@@ -61,11 +66,19 @@ def needed(record: dict[str, Any], key: str, where: str) -> Any:
     return record[key]
 
 
-def camel_case(record: Any, where: str) -> Any:
+def needed_text(record: dict[str, Any], key: str, where: str) -> str:
+    """A string that must be there."""
+    return text(needed(record, key, where), f"{where}.{key}")
+
+
+def text_or_none(record: dict[str, Any], key: str, where: str) -> str | None:
+    """A string that may be absent."""
+    return text(record[key], f"{where}.{key}") if key in record else None
+
+
+def camel_case(value: Any, where: str) -> dict[str, Any]:
     """An object with its snake_case member names in camelCase; both spellings of one name are refused."""
-    if type(record) is not dict:
-        raise wrong_type(where, dict, record)
-    members = cast("dict[str, Any]", record)
+    members = obj(value, where)
     if not any("_" in key for key in members):
         return members
     renamed = {_camel(key): value for key, value in members.items()}

@@ -65,13 +65,10 @@ def _garbled(why: str) -> CannotCarry:
 
 def _tool(value: Any, where: str) -> Tool:
     tool = reading.members(value, _TOOL, where)
-    parameters = reading.needed(tool, "parameters", where)
-    if type(parameters) is not dict:
-        raise reading.wrong_type(f"{where}.parameters", dict, parameters)
     return Tool(
-        name=reading.text(reading.needed(tool, "name", where), f"{where}.name"),
-        description=tool.get("description"),
-        parameters=cast("dict[str, Any]", parameters),
+        name=reading.needed_text(tool, "name", where),
+        description=reading.text_or_none(tool, "description", where),
+        parameters=reading.obj(reading.needed(tool, "parameters", where), f"{where}.parameters"),
     )
 
 

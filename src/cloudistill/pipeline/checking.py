@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
@@ -23,6 +23,7 @@ from cloudistill.platforms.platform import Model, Platform, load
 
 __all__ = ["Check", "Tokens", "check", "check_model", "check_teacher", "resolve_student"]
 
+MAX_FINDINGS = 10_000
 TEXT = "text"
 """The rendering that spells tools as plain text, so that a vendor sees no tools in the rows."""
 
@@ -142,6 +143,7 @@ class _Reading:
         self._first_seen: dict[bytes, int] = {}
         self._uses_tools = False
         self.findings: list[Finding] = []
+        self.untold = 0
         self.refused: list[int] = []
         self.rows_in = self.unanswered = self.bytes = 0
         self.total = self.least = self.most = self.longest = 0
@@ -150,13 +152,21 @@ class _Reading:
         """Judge the next row and count it."""
         self.rows_in += 1
         judged = self._judge(row)
-        self.findings += (replace(finding, file=self._file, line=row.line) for finding in judged.findings)
+        self._tell(replace(finding, file=self._file, line=row.line) for finding in judged.findings)
         if judged.tokens is None or any(finding.level == "error" for finding in judged.findings):
             self.refused.append(row.line)
             return
         self.unanswered += row.example is not None and row.example.answer is None
         self.bytes += judged.bytes
         self._add(judged.tokens)
+
+    def _tell(self, findings: Iterable[Finding]) -> None:
+        """Keep the findings, up to a number that memory and a reader can bear; the rest are counted."""
+        for finding in findings:
+            if len(self.findings) < MAX_FINDINGS:
+                self.findings.append(finding)
+            else:
+                self.untold += 1
 
     def _add(self, tokens: Count) -> None:
         self.total += tokens.likely
@@ -176,7 +186,7 @@ class _Reading:
         try:
             line = dump(self._spelling.encode(example))
         except CannotCarry as refusal:
-            return _Judged([*findings, _refused(refusal)])
+            return _Judged([*findings, refusal.finding()])
         self._uses_tools = self._uses_tools or self._rules.uses_tools(example)
         tokens = self._counter.count(example)
         findings += self._rules.broken(example, line.decode(), tokens)
@@ -193,6 +203,9 @@ class _Reading:
 
     def whole(self) -> Iterator[Finding]:
         """What is wrong with the file as a whole."""
+        if self.untold:
+            message = f"{self.untold:,} more rules are broken than the {MAX_FINDINGS:,} that are listed."
+            yield self._of_file("more-findings", message, "Mend these first.", "", "warning")
         if self._model is not None:
             yield from self._row_count(self._model, self.rows_in - len(self.refused))
             yield from self._doubtful_tools(self._model)
@@ -224,7 +237,3 @@ class _Reading:
 
     def _of_file(self, rule: str, message: str, remedy: str, source: str, level: Level = "error") -> Finding:
         return Finding(rule=rule, message=message, remedy=remedy, source=source, file=self._file, level=level)
-
-
-def _refused(refusal: CannotCarry) -> Finding:
-    return Finding(rule=refusal.rule, message=str(refusal), remedy=refusal.remedy, source=refusal.source)

@@ -37,6 +37,7 @@ from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Store
 from cloudistill.platforms.platform import load
 
+LONGEST_NAME = 200
 Confirm = Callable[[str, Estimate], bool]
 
 
@@ -71,42 +72,67 @@ class Asked:
     order: dict[str, Any]
 
 
-def distill(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Run:
-    """Take one student as far as the vendor having the order; `Run.wait` does the rest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """One student's order after every check: the run is recorded, nothing is sent yet unless it was before."""
 
-    Run again with the same name and content, it resumes at the first step that is not done.
+    asked: Asked
+    run: Run
+    checked: Check | None
+
+
+def prepare(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Prepared:
+    """Check everything that can be checked before money moves, and record the run; a recorded one is taken up.
 
     Raises:
         Refused: nothing was sent; the message names the thing, the rule and the way out.
-        PlatformError: the vendor refused or failed.
-        OutcomeUnknown: a paid order may or may not have arrived.
+        JobFailed: the run's last attempt failed, and no other was asked for.
     """
     asked = _asked(data, student, name, recipe, setting)
     run = _recorded(asked, setting)
-    if run is not None and run.job is not None:
-        return run
+    renew = run is not None and _renews(run, asked, setting)
+    if run is not None and not renew and run.is_ordered():
+        return Prepared(asked=asked, run=run.or_raise(), checked=None)
     checked = _check(asked, setting)
-    run = _record(run, asked, checked, setting)
-    dataset = asked.dataset
+    return Prepared(asked=asked, run=_record(run, asked, checked, setting, renew=renew), checked=checked)
+
+
+def carry_out(prepared: Prepared, setting: Setting) -> Run:
+    """Label, upload and submit: what is not done yet, as far as the vendor having the order.
+
+    Raises:
+        PlatformError: the vendor refused or failed.
+        OutcomeUnknown: a paid order may or may not have arrived.
+        InvalidDataset: too many of the teacher's answers cannot be used.
+    """
+    asked, run, checked, dataset = prepared.asked, prepared.run, prepared.checked, prepared.asked.dataset
+    if checked is None:
+        if run.job is None:  # an order that may have arrived is looked for before anything else is checked
+            submit_order(run, run.spec())
+        return run
     if checked.unanswered:
         dataset = _label(run, asked, setting)
         checked = _check_rows(asked, dataset, setting, answered=True)
+        run.record = run.store.update(run.name, **_cost_facts(asked, checked, setting))
     training = _upload(run, "training", dataset, checked)
     validation = _validation(run, asked, setting)
     _submit(run, training, validation)
     return run
 
 
-def default_name(path: Path, student: ModelRef) -> str:
-    """The name of a run that was given none: the data's and the student's."""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{path.name.split('.')[0]}-{student.platform}-{student.id}".lower())
-    return words.strip("-")[:100]
+def default_name(stem: str, student: ModelRef) -> str:
+    """A run's name from the data's, or a common one, and the student's; two students never share one."""
+    about, made_from = (re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") for text in (stem, str(student)))
+    return f"{about[:60].strip('-')}-{made_from}"[:LONGEST_NAME]
 
 
 def _asked(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Asked:
     dataset = Dataset(Path(data))
+    name = default_name(dataset.path.name.split(".")[0], student) if name is None else name
+    if not (name.isprintable() and name.strip() and len(name) <= LONGEST_NAME):
+        raise UsageError(f"{name[:40]!r} cannot name a run: give 1 to {LONGEST_NAME} printable characters")
     return Asked(
-        name=name or default_name(dataset.path, student),
+        name=name,
         dataset=dataset,
         student=student,
         recipe=recipe,
@@ -125,25 +151,33 @@ def _order(dataset: Dataset, student: ModelRef, recipe: Recipe) -> dict[str, Any
 
 
 def _recorded(asked: Asked, setting: Setting) -> Run | None:
-    """The run of that name, ready to go on or to begin another attempt where that was asked for; None if new.
+    """The run of that name, or None if it is new.
 
     Raises:
         RunConflict: it has other content, or another payer.
-        JobFailed: its last attempt failed, and no other was asked for.
     """
     record = setting.store.find(asked.name)
     if record is None:
         return None
     run = Run(setting.store, record, asked.backend, setting.doubt, setting.notify)
     run.trains()
-    if record.order != asked.order and not setting.force_new:
+    if record.order != asked.order and not (setting.force_new or not run.is_ordered()):
         raise _other_content(record, asked)
-    if setting.force_new or (setting.again and run.status in {RunStatus.FAILED, RunStatus.CANCELLED}):
-        attempt = record.attempt + 1
-        run.record = run.store.restart(run.name, attempt=attempt, order=asked.order)
-        run.store.note(run.name, "again", "done", attempt=attempt)
-        run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
-    return run.or_raise()
+    return run
+
+
+def _renews(run: Run, asked: Asked, setting: Setting) -> bool:
+    """Whether the run begins anew: it was asked for after a failure, forced, or nothing was ordered of other content.
+
+    A student that was trained and only failed to deploy is deployed again, not trained again.
+    """
+    failed = run.status in {RunStatus.FAILED, RunStatus.CANCELLED}
+    if setting.again and failed and not setting.force_new and (facts := run.record.facts).get("trained"):
+        attempt = facts.get("deployment_attempt", 1) + 1
+        fresh: dict[str, Any] = {"deployment": None, "failure": None, "deployment_attempt": attempt}
+        run.record = run.store.update(run.name, status=RunStatus.DEPLOYING, **fresh)
+        return False
+    return setting.force_new or (setting.again and failed) or run.record.order != asked.order
 
 
 def _other_content(record: Record, asked: Asked) -> RunConflict:
@@ -164,6 +198,7 @@ def _check(asked: Asked, setting: Setting) -> Check:
     findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
     if errors := [finding for finding in findings if finding.is_error]:
         raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
+    _check_validation(asked, setting)
     return checked
 
 
@@ -181,26 +216,35 @@ def _check_rows(asked: Asked, dataset: Dataset, setting: Setting, *, answered: b
     return checked
 
 
-def _record(run: Run | None, asked: Asked, checked: Check, setting: Setting) -> Run:
+def _record(run: Run | None, asked: Asked, checked: Check, setting: Setting, *, renew: bool) -> Run:
     """Hold the cost against the budget, then record the run with its payer; from here on a rerun resumes it."""
-    cost = _estimate(asked, checked, setting)
-    require_budget(cost, asked.recipe.budget)
-    if setting.confirm is not None and not setting.confirm(asked.name, cost):
-        raise BudgetExceeded(f"run {asked.name!r} was not confirmed: nothing was sent")
+    facts = _cost_facts(asked, checked, setting, ask=True)
     store, backend = setting.store, asked.backend
-    facts: dict[str, Any] = {
-        "data": str(asked.dataset.path),
-        "cost_estimate_usd": {"low": cost.low, "high": cost.high},
-        "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
-    }
     if run is None:
         payer = once(backend, backend.payer)
         record = store.add(asked.name, status=RunStatus.PLANNED, payer=payer, order=asked.order, facts=facts)
         run = Run(store, record, backend, setting.doubt, setting.notify)
+    elif renew:
+        attempt = run.record.attempt + run.is_ordered()
+        run.record = store.restart(run.name, attempt=attempt, order=asked.order, facts=facts)
+        run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
     else:
         run.record = store.update(run.name, **facts)
     store.note(run.name, "check", "done", **facts["rows"])
     return run
+
+
+def _cost_facts(asked: Asked, checked: Check, setting: Setting, *, ask: bool = False) -> dict[str, Any]:
+    """What is known of rows and cost, once the cost is within the budget and, if asked, confirmed."""
+    cost = _estimate(asked, checked, setting)
+    require_budget(cost, asked.recipe.budget)
+    if ask and setting.confirm is not None and not setting.confirm(asked.name, cost):
+        raise BudgetExceeded(f"run {asked.name!r} was not confirmed: nothing was sent")
+    return {
+        "data": str(asked.dataset.path),
+        "cost_estimate_usd": {"low": cost.low, "high": cost.high},
+        "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
+    }
 
 
 def _estimate(asked: Asked, checked: Check, setting: Setting) -> Estimate:
@@ -263,7 +307,7 @@ def answers_file(store: Store, dataset: Dataset, teacher: ModelRef) -> Path:
     return store.folder / "answers" / f"{who}.jsonl"
 
 
-def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
+def _check_validation(asked: Asked, setting: Setting) -> Check | None:
     """The held-out rows that the vendor reports its loss on; none of them may be refused."""
     if asked.recipe.validation is None:
         return None
@@ -272,7 +316,14 @@ def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
     broken = [finding for finding in checked.errors if finding.line]
     if broken:
         raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)
-    return _upload(run, "validation", dataset, checked)
+    return checked
+
+
+def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
+    checked = _check_validation(asked, setting)
+    if checked is None or asked.recipe.validation is None:
+        return None
+    return _upload(run, "validation", Dataset(asked.recipe.validation), checked)
 
 
 def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
@@ -283,14 +334,15 @@ def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
     spelling = registry.get(order["format"], order["rendering"])
     refused = frozenset(checked.refused_lines)
     kept = (row for row in dataset.rows() if row.line not in refused)
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", dataset.path.stem)[:40]
     with _step(run, "upload", role=role), _draft(run.store) as draft:
         with draft.open("wb") as out:
             written = write(kept, spelling, out)
+        if written.findings:
+            raise InvalidDataset(f"{dataset.path} changed while it was read: {written.findings[0]}", written.findings)
         run.notify(Event(run=run.name, step="upload", message=f"{written.rows_out} rows as {spelling.name}"))
         file = ask(
             backend,
-            lambda: backend.upload(draft, fingerprint=written.fingerprint, name=stem),
+            lambda: backend.upload(draft, fingerprint=written.fingerprint),
             run.doubt.patience,
         )
     facts: dict[str, Any] = {

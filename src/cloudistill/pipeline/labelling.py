@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from cloudistill.backends.backend import Answer, Answers, Request
-from cloudistill.core.errors import CloudistillError, InvalidRequest
+from cloudistill.core.errors import CloudistillError, InvalidRequest, RunConflict
 from cloudistill.core.example import Example, Message
 from cloudistill.core.finding import Finding
 from cloudistill.core.jsonl import dump
@@ -115,17 +116,11 @@ def label(
         return Labelled(dataset, labels)
 
     def answer(example: Example) -> Answer:
-        request = Request(
-            messages=example.prompt,
-            tools=example.tools,
-            parallel_tool_calls=example.parallel_tool_calls,
-            max_tokens=max_tokens,
-        )
+        asked = Example(messages=example.prompt, tools=example.tools, parallel_tool_calls=example.parallel_tool_calls)
+        request = Request(example=asked, max_tokens=max_tokens)
         return ask(backend, lambda: backend.generate(teacher, request), patience)
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "ab") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+    with _only_writer(path) as file, ThreadPoolExecutor(AT_ONCE) as pool:
         questions = iter(wanted.items())
         flying = {pool.submit(answer, example): digest for digest, example in islice(questions, AT_ONCE)}
         try:
@@ -140,6 +135,24 @@ def label(
                 with suppress(CloudistillError, CancelledError):
                     _keep(file, labels, digest, future, max_tokens)
     return Labelled(dataset, labels)
+
+
+@contextmanager
+def _only_writer(path: Path) -> Generator[BinaryIO]:
+    """The answers file, to append to, while no other process asks the same questions; a torn last line is ended.
+
+    Raises:
+        RunConflict: another process is asking them now.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunConflict(f"another process is asking the same questions ({path}): let it finish first") from error
+        if file.seek(0, os.SEEK_END) and not path.read_bytes().endswith(b"\n"):
+            file.write(b"\n")
+        yield file
 
 
 def _unanswered(dataset: Dataset) -> Iterable[Example]:

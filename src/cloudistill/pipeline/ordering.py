@@ -58,7 +58,7 @@ def place(order: Order[T], store: Store, backend: Backend, doubt: Doubt) -> T:
     if known is not None and known.state == "confirmed" and known.ref is not None:
         ref = known.ref
         return ask(backend, lambda: order.poll(ref), doubt.patience)
-    found = ask(backend, order.find, doubt.patience)
+    found = _first_look(order, known, backend, doubt)
     if found is None:
         if known is not None and not _may_send_again(known, order, doubt):
             raise _unknown(order, known, doubt)
@@ -67,6 +67,9 @@ def place(order: Order[T], store: Store, backend: Backend, doubt: Doubt) -> T:
             found = _send(order, backend, doubt)
         except PlatformError as error:
             found = _settle(order, intent, error, store=store, backend=backend, doubt=doubt)
+        except CloudistillError:  # the backend would not spell it: nothing was sent
+            store.settle(intent, "refused")
+            raise
     else:
         intent = known or _intend(order, store, None)
     store.settle(intent, "confirmed", order.ref(found))
@@ -83,6 +86,16 @@ def _intend(order: Order[T], store: Store, known: Intent | None) -> Intent:
         spec=order.spec,
         unless_changed_since=known,
     )
+
+
+def _first_look(order: Order[T], known: Intent | None, backend: Backend, doubt: Doubt) -> T | None:
+    try:
+        return ask(backend, order.find, doubt.patience)
+    except PlatformError as error:
+        if known is not None and known.state in {"sending", "unconfirmed"}:
+            raise _unknown(order, known, doubt) from error  # a forbidden look is no absence
+        error.outcome = "not-sent"
+        raise
 
 
 def _may_send_again(known: Intent, order: Order[T], doubt: Doubt) -> bool:
@@ -121,9 +134,9 @@ def _look(order: Order[T], backend: Backend, doubt: Doubt) -> T | None:
         try:
             found = once(backend, order.find)
         except PlatformError as error:
+            found = None  # a failed look is not an absence: keep looking, if looking is allowed at all
             if not error.retryable:
-                raise
-            found = None  # a failed look is not an absence: keep looking
+                return None
         if found is not None or waited >= doubt.look_for:
             return found
         doubt.patience.sleep(pause)

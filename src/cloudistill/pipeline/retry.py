@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 from tenacity.wait import wait_random_exponential
 
 from cloudistill.backends.backend import Backend
-from cloudistill.core.errors import CloudistillError, PlatformError
+from cloudistill.core.errors import CloudistillError, PlatformError, UnusableAnswer
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -34,7 +34,17 @@ def once(backend: Backend, call: Callable[[], T]) -> T:
     except CloudistillError:
         raise
     except Exception as error:
-        raise backend.classify(error) from error
+        raise _classified(backend, error) from error
+
+
+def _classified(backend: Backend, error: Exception) -> PlatformError:
+    try:
+        return backend.classify(error)
+    except CloudistillError:
+        raise
+    except Exception as confusion:  # an answer so odd that even its error cannot be read
+        words = f"{backend.platform}: an answer that cannot be read: {error} ({type(confusion).__name__})"
+        return UnusableAnswer(words, platform=backend.platform)
 
 
 def ask(

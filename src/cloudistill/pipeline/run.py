@@ -6,7 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cloudistill.backends.backend import Backend, Deploys, Trains
-from cloudistill.core.errors import JobFailed, OutcomeUnknown, PlatformError, RunConflict, UsageError
+from cloudistill.core.errors import (
+    CloudistillError,
+    JobFailed,
+    OutcomeUnknown,
+    PlatformError,
+    Refused,
+    RunConflict,
+    UsageError,
+)
 from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.pipeline import spec as specs
@@ -28,6 +36,7 @@ class Run:
     backend: Backend | None = None
     doubt: Doubt = field(default_factory=Doubt)
     notify: Notify = silent
+    error: CloudistillError | None = None
     _trainer: Trains | None = None
 
     @property
@@ -67,7 +76,7 @@ class Run:
 
     def refresh(self) -> Run:
         """Ask the vendor once and record the answer and the step that follows; a final run is left alone."""
-        if self.status is RunStatus.WAITING:
+        if self.status in {RunStatus.WAITING, RunStatus.LOST}:
             _poll_job(self)
         elif self.status is RunStatus.DEPLOYING:
             _poll_deployment(self)
@@ -94,18 +103,36 @@ class Run:
         return self
 
     def or_raise(self) -> Run:
-        """This run, unless it failed or was cancelled.
+        """This run, unless something stands against it.
 
         Raises:
-            JobFailed: with the vendor's words and the way to try again.
+            JobFailed: the job failed or was cancelled; with the vendor's words and the way to try again.
+            Refused: the vendor refused the order.
+            OutcomeUnknown: the vendor does not know the job any more.
         """
-        if self.status in {RunStatus.FAILED, RunStatus.CANCELLED}:
-            raise JobFailed(
-                f"run {self.name!r} {self.status}: {self.failure or self.native_status or 'no reason was given'}. "
-                "Mend the cause, then run the same command with --again to pay for another attempt",
-                run=self.name,
-            )
-        return self
+        if self.error is not None:
+            raise self.error
+        why = self.failure or self.native_status or "no reason was given"
+        match self.status:
+            case RunStatus.FAILED | RunStatus.CANCELLED:
+                raise JobFailed(
+                    f"run {self.name!r} {self.status}: {why}. Mend the cause, then run the same command with --again "
+                    "to pay for another attempt",
+                    run=self.name,
+                )
+            case RunStatus.LOST:
+                raise OutcomeUnknown(
+                    f"{self.job} of run {self.name!r} is not known to the vendor any more: {why}. Look in its console; "
+                    "`cloudistill watch` asks again, --force-new pays for another job",
+                    run=self.name,
+                )
+            case RunStatus.REFUSED:
+                raise Refused(
+                    f"the order of run {self.name!r} was refused: {why}. Mend the cause, then run the command again",
+                    run=self.name,
+                )
+            case _:
+                return self
 
     def trains(self) -> Trains:
         """The backend; before it is first used it must be the payer's that the run was recorded with.
@@ -119,6 +146,10 @@ class Run:
             self._trainer = trainer
         return self._trainer
 
+    def reconnect(self) -> None:
+        """Forget the backend, so that credentials are read anew; one that was handed in is kept."""
+        self._trainer = None
+
     def _check_payer(self, backend: Trains) -> None:
         """Refuse to go on under another payer: looking there would find nothing, and pay again."""
         payer = once(backend, backend.payer)
@@ -127,6 +158,11 @@ class Run:
                 f"run {self.name!r} is paid by {self.record.payer!r}, these credentials and settings mean {payer!r}: "
                 "use the former, or another --name"
             )
+
+    def is_ordered(self) -> bool:
+        """Whether an order of this attempt was sent, or may have been."""
+        intent = self.store.intent(self.name, "tuning", self.record.attempt)
+        return intent is not None and intent.state != "refused"
 
     def spec(self) -> JobSpec:
         """The order of this attempt, as it was recorded before it was sent."""
@@ -195,8 +231,8 @@ def submit_order(run: Run, spec: JobSpec) -> Job:
     except OutcomeUnknown:
         run.record = run.store.update(run.name, status=RunStatus.UNCONFIRMED)
         raise
-    except PlatformError as error:
-        refused = error.outcome == "refused"
+    except CloudistillError as error:
+        refused = not isinstance(error, PlatformError) or error.outcome == "refused"
         run.record = run.store.update(run.name, status=RunStatus.REFUSED if refused else None, failure=str(error))
         raise
     _record_job(run, job)
@@ -251,13 +287,15 @@ def _poll_deployment(run: Run) -> None:
     if not isinstance(backend, Deploys):
         raise UsageError(f"the backend of {run.student.platform!r} cannot deploy")
     spec, model = run.spec(), ModelRef.parse(run.record.facts["trained"])
+    attempt = run.record.facts.get("deployment_attempt", 1)
+    spec = specs.redeployed(spec, attempt) if attempt > 1 else spec
     if (known := run.record.facts.get("deployment")) is not None:
         deployment = once(backend, lambda: backend.poll_deployment(ModelRef.parse(known)))
     else:
         order: Order[Deployment] = Order(
             run=run.name,
             kind="deployment",
-            attempt=run.record.attempt,
+            attempt=run.record.attempt * 1000 + attempt,
             marker=spec.marker,
             payer=run.record.payer,
             spec={"model": str(model)},

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from cloudistill.backends.backend import Backend, connect
 from cloudistill.core.errors import UsageError
+from cloudistill.pipeline.recipe import Recipe
 
 FILE = Path("distill.toml")
 _SECRET = ("key", "secret", "token", "password", "credential")
@@ -27,7 +28,7 @@ def read(path: Path = FILE) -> dict[str, dict[str, Any]]:
         return {}
     try:
         tables: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
     for name, table in tables.items():
         if not isinstance(table, dict):
@@ -45,9 +46,24 @@ def backend_settings(platform: str) -> dict[str, Any]:
 
 def connected(platform: str, ready: Mapping[str, Backend] | None = None) -> Backend:
     """The backend of a platform: the ready one that was handed in, else one with the settings of `distill.toml`."""
-    return (ready or {}).get(platform) or connect(platform, **backend_settings(platform))
+    if ready and platform in ready:
+        return ready[platform]
+    settings = backend_settings(platform)
+    try:
+        return connect(platform, **settings)
+    except TypeError as error:
+        if not settings:
+            raise
+        raise UsageError(f"{FILE}: [{platform}] has a setting that its backend does not take: {error}") from error
 
 
 def flags() -> dict[str, Any]:
-    """What `distill.toml` says for the flags of `distill`."""
-    return read().get("distill", {})
+    """What `distill.toml` says for the flags of `distill`.
+
+    Raises:
+        UsageError: a name that is no flag that can stand there.
+    """
+    table = read().get("distill", {})
+    if unknown := sorted(set(table) - set(Recipe.model_fields)):
+        raise UsageError(f"{FILE}: [distill] knows no {unknown[0]!r}; it knows {', '.join(Recipe.model_fields)}")
+    return table

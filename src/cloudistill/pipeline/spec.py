@@ -54,6 +54,15 @@ def marked(spec: JobSpec, attempt: int, *, training: str | None = None, validati
         "seed": spec.seed,
         "suffix": spec.suffix,
         "rendering": spec.rendering,
+        "kms_key": spec.kms_key,
+        "vpc": spec.vpc and asdict(spec.vpc),
+        "service_account": spec.service_account,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+    return replace(spec, marker=digest.hexdigest()[:32])
+
+
+def redeployed(spec: JobSpec, attempt: int) -> JobSpec:
+    """The order under another marker: a deployment that failed keeps its name at the vendor."""
+    digest = hashlib.sha256(f"{spec.marker} deployment {attempt}".encode())
     return replace(spec, marker=digest.hexdigest()[:32])

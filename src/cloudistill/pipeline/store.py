@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from cloudistill.core.errors import MissingExtra, RunConflict, UsageError
@@ -144,7 +144,7 @@ class Store:
                 db.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
             elif found != str(SCHEMA_VERSION):
                 raise UsageError(
-                    f"{self.where} has schema version {found}, this cloudistill writes {SCHEMA_VERSION}: "
+                    f"{_shown(self.where)} has schema version {found}, this cloudistill writes {SCHEMA_VERSION}: "
                     "use the cloudistill that wrote it, or another file by CLOUDISTILL_STATE"
                 )
 
@@ -153,17 +153,28 @@ class Store:
         try:
             with self._engine.begin() as db:
                 yield db
+        except IntegrityError:
+            raise
         except DBAPIError as error:
             raise UsageError(f"the run store {_shown(self.where)} cannot be used: {error.orig}") from error
 
     # -- runs
 
     def add(self, name: str, *, status: RunStatus, payer: str, order: dict[str, Any], facts: dict[str, Any]) -> Record:
-        """Record a new run."""
+        """Record a new run.
+
+        Raises:
+            RunConflict: another process has recorded one of that name in the meantime.
+        """
         now = _now()
         row = {"name": name, "created": now, "updated": now, "status": status, "attempt": 1, "payer": payer}
-        with self._writing() as db:
-            db.execute(_runs.insert().values(**row, order=json.dumps(order), facts=json.dumps(facts)))
+        try:
+            with self._writing() as db:
+                db.execute(_runs.insert().values(**row, order=json.dumps(order), facts=json.dumps(facts)))
+        except IntegrityError as error:
+            raise RunConflict(
+                f"another process has just begun run {name!r}: let it finish, then run this again"
+            ) from error
         return self.get(name)
 
     def find(self, name: str) -> Record | None:
@@ -202,9 +213,9 @@ class Store:
             db.execute(_runs.update().where(_runs.c.name == name).values(**changed))
         return self.get(name)
 
-    def restart(self, name: str, *, attempt: int, order: dict[str, Any]) -> Record:
+    def restart(self, name: str, *, attempt: int, order: dict[str, Any], facts: dict[str, Any]) -> Record:
         """Begin another attempt: what was known of the last one stays in its steps and intents alone."""
-        row = {"attempt": attempt, "order": json.dumps(order), "facts": "{}", "updated": _now()}
+        row = {"attempt": attempt, "order": json.dumps(order), "facts": json.dumps(facts), "updated": _now()}
         with self._writing() as db:
             db.execute(_runs.update().where(_runs.c.name == name).values(**row, status=RunStatus.PLANNED))
         return self.get(name)
@@ -296,22 +307,40 @@ def _which(run: str, kind: str, attempt: int) -> sa.ColumnElement[bool]:
 
 
 def _record(row: Any) -> Record:
-    return Record(
-        name=row["name"],
-        status=RunStatus(row["status"]),
-        attempt=row["attempt"],
-        payer=row["payer"],
-        order=json.loads(row["order"]),
-        facts=json.loads(row["facts"]),
-        created=datetime.fromisoformat(row["created"]),
-        updated=datetime.fromisoformat(row["updated"]),
-    )
+    with _legible(f"run {row['name']!r}"):
+        return Record(
+            name=row["name"],
+            status=RunStatus(row["status"]),
+            attempt=row["attempt"],
+            payer=row["payer"],
+            order=_members(row["order"]),
+            facts=_members(row["facts"]),
+            created=datetime.fromisoformat(row["created"]),
+            updated=datetime.fromisoformat(row["updated"]),
+        )
 
 
 def _intent(row: Any) -> Intent:
     values: dict[str, Any] = dict(row)
-    values |= {"spec": json.loads(row["spec"]), "sent": datetime.fromisoformat(row["sent"])}
+    with _legible(f"the {row['kind']} order of run {row['run']!r}"):
+        values |= {"spec": _members(row["spec"]), "sent": datetime.fromisoformat(row["sent"])}
     return Intent(**values)
+
+
+def _members(text: str) -> dict[str, Any]:
+    value: Any = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"{text[:40]!r} is not an object")
+    return cast("dict[str, Any]", value)
+
+
+@contextmanager
+def _legible(what: str) -> Generator[None]:
+    """Name what cannot be read: a damaged record is refused, never repaired by guessing."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"the run store's record of {what} is damaged: {error}. Restore it from a backup") from error
 
 
 def _now() -> str:

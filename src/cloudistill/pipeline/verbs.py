@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from cloudistill.backends.backend import Answer, Answers, Backend, Remembers, Request
-from cloudistill.core.errors import RunConflict, UsageError
-from cloudistill.core.example import Message, Tool
+from cloudistill.core.errors import BudgetExceeded, CloudistillError, RunConflict, UsageError
+from cloudistill.core.example import Example, Message, Tool
 from cloudistill.core.job import JobSpec, RunStatus
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats import registry
@@ -59,7 +59,8 @@ def distill(
         data: JSON Lines in any of the three vendors' spellings.
         student: `platform:model`, or several of them; several give a list of runs in the same order.
         name: the run's name, by default the data's and the student's; the same name and content again resumes.
-        wait: follow the job until the student can be called.
+        wait: follow the job until the student can be called. Without it, the runs of several students are given as
+            they are, an `error` on each that has one.
         timeout: seconds to wait; then StillRunning is raised and the job goes on.
         pace: seconds between two looks; by default each platform's own.
         again: pay for another attempt after a failed or cancelled one.
@@ -90,23 +91,46 @@ def distill(
         backends={backend.platform: backend for backend in backends},
     )
     asked = Recipe.of(**recipe)
-    names = run_names(name, students)
-    runs = [
-        distilling.distill(data, ref, run_name, asked, setting) for ref, run_name in zip(students, names, strict=True)
+    names = run_names(name, students, setting.store)
+    prepared = [
+        distilling.prepare(data, ref, run_name, asked, setting) for ref, run_name in zip(students, names, strict=True)
     ]
+    _require_common_budget(prepared, asked.budget)
+    runs = [_carried_out(order, setting) for order in prepared]
+    if not several:
+        runs[0].or_raise()
     if wait:
-        watching.follow(runs, timeout=timeout, pace=pace)
+        watching.follow([run for run in runs if run.error is None], timeout=timeout, pace=pace)
         runs = [run.or_raise() for run in runs]
     return runs if several else runs[0]
 
 
-def run_names(name: str | None, students: Sequence[ModelRef]) -> list[str | None]:
-    """One name per student: the given one, with the student's own words behind it where there are several."""
+def _require_common_budget(orders: Sequence[distilling.Prepared], budget: float | None) -> None:
+    """Hold the students' costs together against the budget, before any of them is ordered."""
+    highs = [order.run.record.facts["cost_estimate_usd"]["high"] for order in orders if order.checked is not None]
+    if budget is not None and sum(highs) > budget:
+        raise BudgetExceeded(f"the students together may cost {sum(highs):.2f} USD, above the budget of {budget:.2f}")
+
+
+def _carried_out(order: distilling.Prepared, setting: distilling.Setting) -> Run:
+    """The run, with its error if it has one: one vendor's refusal does not stop the other students."""
+    try:
+        return distilling.carry_out(order, setting)
+    except CloudistillError as error:
+        order.run.error = error
+        return order.run
+
+
+def run_names(name: str | None, students: Sequence[ModelRef], store: Store) -> list[str | None]:
+    """One name per student: the given one for a single student, or for the one it was given to before; else with the
+    student's own words behind it."""
     if len(set(students)) != len(students):
         raise UsageError("a student is named twice: give each one once")
     if name is None or len(students) == 1:
         return [name] * len(students)
-    return [distilling.default_name(Path(name), student) for student in students]
+    known = store.find(name)
+    first = known.order["student"] if known else None
+    return [name if str(ref) == first else distilling.default_name(name, ref) for ref in students]
 
 
 def check(
@@ -141,8 +165,10 @@ def convert(data: str | Path, *, to: str, out: str | Path, rendering: str | None
     Raises:
         UsageError: an unknown format, or a file that cannot be read or written.
     """
-    target, dataset = Path(out), Dataset(Path(data))
+    target, dataset = Path(out).resolve(), Dataset(Path(data))
     spelling = registry.get(to, rendering)
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{str(target)!r} is not a file that can be replaced: name one")
     try:
         descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -205,9 +231,7 @@ def chat(
     if rendering is None and (on_offer or any(message.tool_calls for message in conversation)):
         rendering = _trained_as(ref, backend, store)
     request = Request(
-        messages=conversation,
-        tools=on_offer,
-        parallel_tool_calls=parallel_tool_calls,
+        example=Example(messages=tuple(conversation), tools=tuple(on_offer), parallel_tool_calls=parallel_tool_calls),
         max_tokens=max_tokens,
         temperature=temperature,
         rendering=rendering,

@@ -13,95 +13,137 @@ from cloudistill.core.errors import (
     AuthenticationFailed,
     CloudistillError,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     PlatformError,
     StillRunning,
+    UsageError,
 )
 from cloudistill.core.job import RunStatus
 from cloudistill.pipeline.progress import Event
-from cloudistill.platforms.platform import Polling, load
+from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.run import Run
 
-LOST_AFTER = 5  # looks in a row that do not find a job we know
+LOST_AFTER_LOOKS, LOST_AFTER_SECONDS = 5, 120.0
 
 
 @dataclass(order=True)
 class _Turn:
+    """When a run is looked at next, in seconds slept, and what the last looks came to."""
+
     due: float
     index: int
     run: Run = field(compare=False)
-    pause: float = field(compare=False, default=0.0)
-    missing: int = field(compare=False, default=0)
+    pause: float = field(default=0.0, compare=False)
+    asked: float = field(default=0.0, compare=False)
+    missing: int = field(default=0, compare=False)
+    missed_since: float = field(default=0.0, compare=False)
+    renewed: bool = field(default=False, compare=False)
 
 
 def follow(runs: Sequence[Run], *, timeout: float | None = None, pace: float | None = None) -> None:
-    """Watch until every run is final.
+    """Watch until nothing more will happen to any run.
 
     Raises:
-        StillRunning: `timeout` seconds have passed.
+        StillRunning: as `watch` does.
     """
     for _ in watch(runs, timeout=timeout, pace=pace):
         pass
 
 
 def watch(runs: Sequence[Run], *, timeout: float | None = None, pace: float | None = None) -> Iterator[Run]:
-    """Yield a run after each look at it, until every run is final. The jobs are never cancelled by this.
+    """Yield a run after each look at it, until nothing more will happen to any. The jobs are never cancelled by this.
+
+    Trouble with one run does not stop the others: its error is raised when they are done.
 
     Args:
-        runs: what to follow; runs that have not been submitted are refused.
+        runs: what to follow.
         timeout: seconds after which to stop; None waits for ever.
         pace: seconds between two looks at one run; by default each platform's own, growing.
 
     Raises:
+        UsageError: a run has no job.
+        OutcomeUnknown: whether a run's order arrived is not known yet.
         StillRunning: the time is up, or the credentials are no longer accepted; the jobs go on.
     """
+    for run in runs:
+        _require_order(run)
     started, slept = time.monotonic(), 0.0
     turns = [_Turn(0.0, index, run) for index, run in enumerate(runs) if not run.status.is_final]
-    heapq.heapify(turns)
+    troubles: list[CloudistillError] = []
     while turns:
         turn = heapq.heappop(turns)
-        wait = turn.due - slept
-        if timeout is not None and max(slept, time.monotonic() - started) + max(wait, 0.0) > timeout:
+        wait = max(turn.due - slept, 0.0)
+        if timeout is not None and max(slept, time.monotonic() - started) + wait > timeout:
             raise StillRunning(_goes_on([turn, *turns]), runs=[t.run.name for t in (turn, *turns)])
-        if wait > 0:
+        if wait:
             turn.run.doubt.patience.sleep(wait)
             slept += wait
-        _look(turn)
+        try:
+            _look(turn, max(slept, time.monotonic() - started))
+        except CloudistillError as error:
+            troubles.append(error)
+            continue
         yield turn.run
         if not turn.run.status.is_final and turn.run.status is not RunStatus.LOST:
-            turn.due = slept + _pause(turn, pace)
+            turn.due = slept + max(_pause(turn, pace), turn.asked)
             heapq.heappush(turns, turn)
+    if troubles:
+        raise troubles[0]
 
 
-def _look(turn: _Turn) -> None:
+def _require_order(run: Run) -> None:
+    """Refuse to watch what was never ordered: no look would ever change it."""
+    if run.job is not None or run.status.is_final:
+        return
+    again = "run its distill command again"
+    if run.status is RunStatus.UNCONFIRMED:
+        raise OutcomeUnknown(f"whether the order of run {run.name!r} arrived is not known yet: {again}, it looks first")
+    raise UsageError(f"run {run.name!r} is {run.status} and has no job to watch: {again}")
+
+
+def _look(turn: _Turn, now: float) -> None:
+    """One look; trouble that passes is told and slept on, and any other is raised."""
     run, before = turn.run, turn.run.status
+    turn.asked = 0.0
     try:
         run.refresh()
     except NotFound as error:
-        turn.missing += 1
-        if turn.missing >= LOST_AFTER:
-            run.record = run.store.update(run.name, status=RunStatus.LOST, failure=str(error))
-        _tell(run, f"not found ({turn.missing} of {LOST_AFTER} looks): {error}")
+        _missed(turn, error, now)
     except (AuthenticationFailed, PermissionDenied) as error:
-        raise StillRunning(f"{error}. {_goes_on([turn])}", runs=[run.name]) from error
+        if turn.renewed:
+            raise StillRunning(f"{error}. {_goes_on([turn])}", runs=[run.name]) from error
+        turn.renewed = True
+        run.reconnect()
+        _tell(run, f"credentials refused, reading them anew: {error}")
     except PlatformError as error:
-        if not error.retryable:
+        if not (error.retryable or type(error) is PlatformError):
             raise
-        turn.due += error.retry_after or 0.0
+        turn.asked = min(error.retry_after or 0.0, load(run.student.platform).polling.maximum)
         _tell(run, f"no answer this time, asking again: {error}")
     else:
-        turn.missing = 0
+        turn.missing, turn.renewed = 0, False
         if run.status is not before:
             turn.pause = 0.0
         _tell(run, run.record.facts.get("last_event") or run.native_status or run.status)
 
 
+def _missed(turn: _Turn, error: NotFound, now: float) -> None:
+    """A job that is not found is lost only after several looks over some minutes: lists and replicas lag."""
+    run = turn.run
+    turn.missed_since = turn.missed_since if turn.missing else now
+    turn.missing += 1
+    if turn.missing >= LOST_AFTER_LOOKS and now - turn.missed_since >= LOST_AFTER_SECONDS:
+        run.record = run.store.update(run.name, status=RunStatus.LOST, failure=str(error))
+    _tell(run, f"not found, {turn.missing} looks in a row: {error}")
+
+
 def _pause(turn: _Turn, pace: float | None) -> float:
     if pace is not None:
         return pace
-    polling: Polling = load(turn.run.student.platform).polling
+    polling = load(turn.run.student.platform).polling
     turn.pause = min(max(turn.pause * polling.factor, polling.first), polling.maximum)
     return turn.pause * random.uniform(1 - polling.jitter, 1 + polling.jitter)  # noqa: S311 - spread, not secrecy
 
@@ -117,7 +159,7 @@ def _goes_on(turns: Sequence[_Turn]) -> str:
 
 
 def failures(runs: Sequence[Run]) -> list[CloudistillError]:
-    """The error of each run that failed or was cancelled."""
+    """The error of each run that something stands against."""
     errors: list[CloudistillError] = []
     for run in runs:
         try:

@@ -32,13 +32,15 @@ class Model(Sourced):
 
     `regions` are where tuning jobs run, `inference_locations` where the base model is called and
     `tuned_locations` where a tuned one is. `tools` says whether training rows may hold native tool
-    fields; None is unknown. `hourly` students cost money while nobody calls them.
+    fields; None is unknown. `called_as` is the id under which the untuned base is called, where it is
+    not the one that is tuned. `hourly` students cost money while nobody calls them.
     """
 
     id: str
     title: str
     roles: frozenset[Literal["student", "teacher"]]
     regions: tuple[str, ...] = ()
+    called_as: str | None = None
     inference_locations: tuple[str, ...] = ()
     tuned_locations: tuple[str, ...] = ()
     ends: date | None = None

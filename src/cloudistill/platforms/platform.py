@@ -18,6 +18,8 @@ from cloudistill.core.job import JobStatus
 from cloudistill.platforms.model import Model
 from cloudistill.platforms.sourced import Facts, Sourced
 
+Meaning = Literal["cut-off", "quota", "partial-success"]
+
 
 class Vocabulary(Sourced):
     """Every word a vendor is known to use for a status, in our words."""
@@ -45,31 +47,34 @@ class Limits(Sourced):
     tag_key_pattern: str | None = None
     tag_value_pattern: str | None = None
     suffix_length: int | None = None
-    job_name_length: int | None = None
-    job_name_pattern: str | None = None
-    model_name_length: int | None = None
-    model_name_pattern: str | None = None
-    deployment_name_length: int | None = None
-    deployment_name_pattern: str | None = None
-    display_name_bytes: int | None = None
-    token_pattern: str | None = None
-    uri_pattern: str | None = None
-    uri_length: int | None = None
     seed_maximum: int | None = None
+    temperature_maximum: float | None = None
 
 
 class TextRule(Sourced):
-    """A refusal that a vendor tells apart by text alone; it may lead to waiting or looking, never to more."""
+    """A refusal that passes by itself, which a vendor tells apart from others by text alone; it leads to waiting."""
 
     contains: str
     code: str | None = None
-    leads_to: Literal["wait", "look"]
-    patience: float
-    """Seconds to go on waiting before the refusal is believed."""
 
     def matches(self, code: str | None, text: str) -> bool:
         """Whether an answer with this error code and text is meant."""
         return self.contains in text and self.code in (None, code)
+
+
+class Words(Sourced):
+    """A vendor's words that mean one thing: an answer `cut-off` by a token limit, a `quota` that waiting does not lift,
+    a job's `partial-success`.
+    """
+
+    words: tuple[str, ...]
+
+
+class RoleNames(Sourced):
+    """The roles that a managed policy lets its holders pass: those with `contains` in their name."""
+
+    policy: str
+    contains: str
 
 
 class ReservedText(Sourced):
@@ -95,11 +100,10 @@ class Pair(Sourced):
 
 
 class WindDown(Sourced):
-    """How a vendor closes tuning: to newcomers, to accounts that did not use it, to everybody."""
+    """How a vendor closes tuning: to newcomers, then to accounts that did not use it; models say their own last day."""
 
     closed_to_new: date | None = None
     closed_to_dormant: date | None = None
-    no_new_jobs: date | None = None
 
 
 class Platform(Facts):
@@ -108,12 +112,13 @@ class Platform(Facts):
     name: str
     title: str
     format: str
-    extra: str
     tokenizer: str | None = None
     polling: Polling
     limits: Limits
     job_words: Vocabulary
     deployment_words: Vocabulary | None = None
+    says: dict[Meaning, Words] = Field(default_factory=dict[Meaning, Words])
+    role_names: RoleNames | None = None
     texts: dict[str, TextRule] = Field(default_factory=dict[str, TextRule])
     reserved_words: dict[str, ReservedText] = Field(default_factory=dict[str, ReservedText])
     pairs: tuple[Pair, ...] = ()
@@ -137,6 +142,10 @@ class Platform(Facts):
     def deployment_status(self, word: str | None) -> JobStatus:
         """Our word for the vendor's word for a deployment; UNKNOWN for one that nobody knows."""
         return self.deployment_statuses.get(word or "", JobStatus.UNKNOWN)
+
+    def means(self, meaning: Meaning, word: str | None) -> bool:
+        """Whether the vendor's `word` is one of those that mean it."""
+        return meaning in self.says and word in self.says[meaning].words
 
     def model(self, id: str) -> Model | None:  # noqa: A002 - the word of the contract
         """The model of exactly this id, alive or ended."""

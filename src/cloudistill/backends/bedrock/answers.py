@@ -11,6 +11,7 @@ from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Usage
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.bedrock_conversation import BedrockConversation
+from cloudistill.platforms.platform import load
 
 DEFAULT_MAX_TOKENS = 1024
 
@@ -23,11 +24,14 @@ def answer(runtime: Any, model: ModelRef, request: Request) -> Answer:
     """
     if ":custom-model/" in model.id:
         raise UsageError(f"{model} cannot be called: deploy it first, and call the deployment")
-    if request.temperature is not None and request.temperature > 1:
-        raise UsageError(f"temperature {request.temperature} is above 1, the most that Bedrock's Converse takes")
+    facts = load("bedrock")
+    most = facts.limits.temperature_maximum
+    if request.temperature is not None and most is not None and request.temperature > most:
+        raise UsageError(f"temperature {request.temperature} is above {most:g}, the most that Converse takes")
     form = _form(request)
     with spelling("bedrock", "not-sent"):
-        prompt = form.encode_prompt(request.messages, request.tools, request.parallel_tool_calls)
+        prompt = form.encode(request.example)
+    del prompt["schemaVersion"]
     # without a limit Bedrock reserves the model's longest answer from the account's quota
     limits: dict[str, Any] = {"maxTokens": request.max_tokens or DEFAULT_MAX_TOKENS}
     if request.temperature is not None:
@@ -37,12 +41,12 @@ def answer(runtime: Any, model: ModelRef, request: Request) -> Answer:
     if content is None:
         raise unusable("bedrock", "Converse", said, request_id=request_id(said))
     with spelling("bedrock", "refused"):
-        message = form.decode_answer(content, offered=bool(request.tools))
+        message = form.decode_answer(content, offered=bool(request.example.tools))
     usage = said.get("usage", {})
     return Answer(
         message=message,
         finish_reason=said.get("stopReason", ""),
-        cut_off=said.get("stopReason") in ("max_tokens", "model_context_window_exceeded"),
+        cut_off=facts.means("cut-off", said.get("stopReason")),
         usage=Usage(input_tokens=usage.get("inputTokens", 0), output_tokens=usage.get("outputTokens", 0)),
         model=model.id,
         request_id=request_id(said),

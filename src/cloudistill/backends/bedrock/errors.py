@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from cloudistill.backends.backend import load_sdk
-from cloudistill.backends.common import Cause, answered, ours, unanswered
+from cloudistill.backends.common import Cause, answered, unanswered
 from cloudistill.core.errors import (
     AuthenticationFailed,
-    CloudistillError,
     InvalidRequest,
     NameConflict,
     NotFound,
@@ -57,9 +56,7 @@ _CODES: dict[str, type[PlatformError]] = {
 
 
 def classify(error: Exception) -> PlatformError:
-    """Name `error` by its type, and by AWS's code where it answered; an error of ours goes on as it is."""
-    if isinstance(error, CloudistillError):
-        return ours(error)
+    """Name `error` by its type, and by AWS's code where it answered."""
     if isinstance(error, load_sdk("botocore.exceptions", extra="bedrock").ClientError):
         return _from_answer(cast("ClientError", error))
     if isinstance(error, AttributeError) and _raised_in(error) == "botocore.parsers":  # JSON that is no object

@@ -72,8 +72,7 @@ def create_request(spec: JobSpec, *, role_arn: str, bucket: str, legal: Iterable
 
 def as_tags(spec: JobSpec) -> list[dict[str, str]]:
     """The order's tags, ours first, as AWS spells them."""
-    run = re.sub(r"[^a-zA-Z0-9 ._:/=+@-]", "-", spec.run)[: load("bedrock").limits.tag_value_length]
-    return [{"key": key, "value": value} for key, value in tags(spec, run=run).items()]
+    return [{"key": key, "value": value} for key, value in tags(spec).items()]
 
 
 def to_job(found: Mapping[str, Any], asked: str) -> Job:

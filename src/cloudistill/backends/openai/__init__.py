@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import MARKER, Findings, checked_secret, missing, unusable, without_secret
+from cloudistill.backends.common import MARKER, Findings, checked_secret, setting, unusable, without_secret
 from cloudistill.backends.openai import answers, errors, orders, preflight
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Job, JobSpec
@@ -57,11 +56,13 @@ class OpenAIBackend:
             return self._client
 
     def _connect(self) -> OpenAI:
-        key = self._api_key or os.environ.get("OPENAI_API_KEY")
-        if not key:
-            raise missing(
-                "missing-credentials", "There is no OpenAI API key.", "Set OPENAI_API_KEY, or pass api_key=…."
-            )
+        key = setting(
+            self._api_key,
+            "OPENAI_API_KEY",
+            rule="missing-credentials",
+            message="There is no OpenAI API key.",
+            remedy="Set OPENAI_API_KEY, or pass api_key=….",
+        )
         key = checked_secret(key, "the OpenAI API key (OPENAI_API_KEY)")
         sdk = load_sdk("openai", extra="openai")
         # a redirect would carry the training data to another host
@@ -96,7 +97,7 @@ class OpenAIBackend:
 
     # -- training
 
-    def upload(self, path: Path, *, fingerprint: str, name: str) -> FileRef:  # noqa: ARG002
+    def upload(self, path: Path, *, fingerprint: str) -> FileRef:
         """Store a training file; one of the same content, by name and size, is found and not sent twice."""
         filename, size = f"cloudistill-{fingerprint[:32]}.jsonl", path.stat().st_size
         for file in _all(lambda: self.client.files.list(purpose="fine-tune"), "GET /files"):

@@ -9,6 +9,7 @@ from cloudistill.backends.common import spelling, unusable
 from cloudistill.core.job import Usage
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.openai_chat import OpenAIChat
+from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -18,7 +19,7 @@ def answer(client: OpenAI, model: ModelRef, request: Request) -> Answer:
     """Ask `model`, and tell OpenAI not to keep the completion."""
     form = OpenAIChat()
     with spelling("openai", "not-sent"):
-        prompt = form.encode_prompt(request.messages, request.tools, request.parallel_tool_calls)
+        prompt = form.encode(request.example)
     limits = {"max_completion_tokens": request.max_tokens, "temperature": request.temperature}
     prompt |= {name: value for name, value in limits.items() if value is not None}
     ask: Any = client.chat.completions.create
@@ -31,7 +32,7 @@ def answer(client: OpenAI, model: ModelRef, request: Request) -> Answer:
     return Answer(
         message=message,
         finish_reason=choice.finish_reason,
-        cut_off=choice.finish_reason == "length",
+        cut_off=load("openai").means("cut-off", choice.finish_reason),
         usage=_usage(said),
         model=said.model,
         request_id=getattr(said, "_request_id", None),

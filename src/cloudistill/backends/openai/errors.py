@@ -6,10 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from cloudistill.backends.backend import load_sdk
-from cloudistill.backends.common import Cause, answered, ours, unanswered
+from cloudistill.backends.common import Cause, answered, unanswered
 from cloudistill.core.errors import (
     AuthenticationFailed,
-    CloudistillError,
     PlatformError,
     QuotaExceeded,
     ServiceTrouble,
@@ -20,13 +19,9 @@ from cloudistill.platforms.platform import load
 if TYPE_CHECKING:
     import openai
 
-_QUOTA = {"insufficient_quota", "exceeded_quota", "billing_hard_limit_reached", "billing_not_active"}
-
 
 def classify(error: Exception) -> PlatformError:
-    """Name `error` by its type, and by OpenAI's code where it answered; an error of ours goes on as it is."""
-    if isinstance(error, CloudistillError):
-        return ours(error)
+    """Name `error` by its type, and by OpenAI's code where it answered."""
     asked = _asked(error)
     if isinstance(error, load_sdk("openai", extra="openai").APIStatusError):
         return _from_status(cast("openai.APIStatusError", error), asked)
@@ -54,14 +49,15 @@ def _causes() -> tuple[Cause, ...]:
 def _from_status(error: openai.APIStatusError, asked: str) -> PlatformError:
     body: Any = error.body
     details = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-    code = details.get("code") or details.get("type")
+    facts, code = load("openai"), details.get("code") or details.get("type")
+    exhausted = any(facts.means("quota", details.get(member)) for member in ("code", "type"))
     return answered(
-        load("openai"),
+        facts,
         asked=asked,
         words=str(details.get("message") or error.message),
         status=error.status_code,
         code=str(code) if code else None,
-        kind=QuotaExceeded if code in _QUOTA else None,
+        kind=QuotaExceeded if exhausted else None,
         vendors_own=bool(details.get("message") or code),
         request_id=error.request_id,
         headers=error.response.headers,

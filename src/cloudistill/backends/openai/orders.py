@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import load_sdk
-from cloudistill.backends.common import MARKER, RUN, hyperparameters, native_members, refuse_members, tags, unusable
+from cloudistill.backends.common import (
+    MARKER,
+    RUN,
+    hyperparameters,
+    native_members,
+    refuse_members,
+    tags,
+    unusable,
+    within,
+)
+from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Job, JobSpec, JobStatus
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.platforms.platform import load
@@ -24,12 +34,13 @@ def create_request(spec: JobSpec) -> dict[str, Any]:
         UsageError: the order holds what OpenAI cannot take.
     """
     refuse_members(spec, "kms_key", "vpc", "service_account")
+    _check_limits(spec)
     params = load_sdk("openai.types.fine_tuning.job_create_params", extra="openai").JobCreateParams
     request: dict[str, Any] = {
         "model": spec.student.id,
         "training_file": spec.training.id,
         "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters(spec)}},
-        "metadata": tags(spec, run=spec.run[: load("openai").limits.tag_value_length]),
+        "metadata": tags(spec),
     }
     optional = {
         "validation_file": spec.validation.id if spec.validation else None,
@@ -38,6 +49,13 @@ def create_request(spec: JobSpec) -> dict[str, Any]:
     }
     request |= {name: value for name, value in optional.items() if value is not None}
     return request | native_members(spec, params.__annotations__, _OURS)
+
+
+def _check_limits(spec: JobSpec) -> None:
+    limits = load("openai").limits
+    within(spec.suffix or "", "the suffix", limits.suffix_length)
+    if spec.seed is not None and limits.seed_maximum is not None and not 0 <= spec.seed <= limits.seed_maximum:
+        raise UsageError(f"the seed {spec.seed} is out of range: OpenAI takes 0 to {limits.seed_maximum}")
 
 
 def to_job(found: FineTuningJob | Any, asked: str) -> Job:

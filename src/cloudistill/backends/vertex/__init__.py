@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import MARKER, Findings, missing, unusable
+from cloudistill.backends.common import MARKER, Findings, missing, require_tuned_in, setting, unusable
 from cloudistill.backends.vertex import answers, errors, orders, preflight
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Job, JobSpec
@@ -83,37 +83,36 @@ class VertexBackend:
     @property
     def project(self) -> str:
         """Whose models and money these are."""
-        project = self._project or os.environ.get("GOOGLE_CLOUD_PROJECT")
-        if not project and self.credentials:
-            project = self._project
-        if not project:
-            raise missing(
-                "missing-project", "There is no Google Cloud project.", "Set GOOGLE_CLOUD_PROJECT, or pass project=…."
-            )
-        return project
+        given = self._project or os.environ.get("GOOGLE_CLOUD_PROJECT")
+        return setting(
+            given or (self.credentials and self._project),
+            "GOOGLE_CLOUD_PROJECT",
+            rule="missing-project",
+            message="There is no Google Cloud project.",
+            remedy="Set GOOGLE_CLOUD_PROJECT, or pass project=….",
+        )
 
     @property
     def location(self) -> str:
         """Where tuning jobs run."""
-        location = self._location or os.environ.get("GOOGLE_CLOUD_LOCATION")
-        if not location:
-            raise missing(
-                "missing-location",
-                "There is no location for tuning jobs.",
-                "Set GOOGLE_CLOUD_LOCATION (us-central1, say), or pass location=….",
-            )
-        return location
+        return setting(
+            self._location,
+            "GOOGLE_CLOUD_LOCATION",
+            rule="missing-location",
+            message="There is no location for tuning jobs.",
+            remedy="Set GOOGLE_CLOUD_LOCATION (us-central1, say), or pass location=….",
+        )
 
     @property
     def bucket(self) -> str:
         """Where training files lie."""
-        bucket = self._bucket or os.environ.get("CLOUDISTILL_VERTEX_BUCKET")
-        if not bucket:
-            raise missing(
-                "missing-bucket",
-                "There is no Cloud Storage bucket for training files.",
-                "Set CLOUDISTILL_VERTEX_BUCKET, or pass bucket=….",
-            )
+        bucket = setting(
+            self._bucket,
+            "CLOUDISTILL_VERTEX_BUCKET",
+            rule="missing-bucket",
+            message="There is no Cloud Storage bucket for training files.",
+            remedy="Set CLOUDISTILL_VERTEX_BUCKET, or pass bucket=….",
+        )
         return bucket.removeprefix("gs://").rstrip("/")
 
     @property
@@ -121,15 +120,10 @@ class VertexBackend:
         return self._base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL")
 
     def require_location(self, student: ModelRef | None) -> None:
-        """Raise unless the student can be tuned where jobs run."""
+        """Raise unless there is a location, and the student can be tuned in it."""
         location = self.location
-        model = load("vertex").model(student.id) if student else None
-        if model and model.regions and location not in model.regions:
-            raise missing(
-                "wrong-location",
-                f"{model.id} is not tuned in {location}, only in {', '.join(model.regions)}.",
-                f"Set GOOGLE_CLOUD_LOCATION={model.regions[0]}.",
-            )
+        if student:
+            require_tuned_in(location, student, kind="location", remedy="Set GOOGLE_CLOUD_LOCATION={place}.")
 
     def client(self, location: str) -> Client:
         """The SDK's client for a location, without retries, kept: it closes its connections when it is dropped."""
@@ -182,7 +176,7 @@ class VertexBackend:
 
     # -- training
 
-    def upload(self, path: Path, *, fingerprint: str, name: str) -> FileRef:  # noqa: ARG002
+    def upload(self, path: Path, *, fingerprint: str) -> FileRef:
         """Store a training file under its content's name; what is there already is not sent again."""
         key, size, bucket = f"cloudistill/{fingerprint}.jsonl", path.stat().st_size, self.storage.bucket(self.bucket)
         stored = bucket.get_blob(key, retry=None, timeout=self._timeout)

@@ -16,6 +16,7 @@ from cloudistill.core.errors import InvalidRequest
 from cloudistill.core.job import Usage
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.gemini_contents import GeminiContents
+from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -26,7 +27,7 @@ def answer(client: Client, model: ModelRef, request: Request) -> Answer:
     """Ask `model` by a client of its own location."""
     form = GeminiContents()
     with spelling("vertex", "not-sent"):
-        prompt = form.encode_prompt(request.messages, request.tools, request.parallel_tool_calls)
+        prompt = form.encode(request.example)
     contents = prompt.pop("contents")
     config = _config(model, request, prompt)
     with quiet():
@@ -38,7 +39,7 @@ def answer(client: Client, model: ModelRef, request: Request) -> Answer:
     return Answer(
         message=message,
         finish_reason=reason,
-        cut_off=reason == "MAX_TOKENS",
+        cut_off=load("vertex").means("cut-off", reason),
         usage=_usage(said),
         model=said.model_version,
         request_id=said.response_id,

@@ -11,10 +11,9 @@ from typing import Any, cast
 import pydantic
 
 from cloudistill.backends.backend import load_sdk
-from cloudistill.backends.common import Cause, answered, ours, unanswered
+from cloudistill.backends.common import Cause, answered, unanswered
 from cloudistill.core.errors import (
     AuthenticationFailed,
-    CloudistillError,
     InvalidRequest,
     NameConflict,
     PlatformError,
@@ -28,9 +27,7 @@ _STATUSES: dict[str, type[PlatformError]] = {"ALREADY_EXISTS": NameConflict}
 
 
 def classify(error: Exception) -> PlatformError:
-    """Name `error` by its type, and by Google's status where it answered; an error of ours goes on as it is."""
-    if isinstance(error, CloudistillError):
-        return ours(error)
+    """Name `error` by its type, and by Google's status where it answered."""
     genai, core = (load_sdk(name, extra="vertex") for name in ("google.genai.errors", "google.api_core.exceptions"))
     asked = _asked(error)
     if isinstance(error, genai.APIError):

@@ -41,7 +41,6 @@ _OF_OTHER_METHODS = {
     "tuned_teacher_model_source",
     "validation_dataset_uri",
 }
-_PARTIAL = "JOB_STATE_PARTIALLY_SUCCEEDED"
 
 
 def create_config(spec: JobSpec) -> CreateTuningJobConfig:
@@ -55,7 +54,7 @@ def create_config(spec: JobSpec) -> CreateTuningJobConfig:
     legal = set(types.CreateTuningJobConfig.model_fields) - _OF_OTHER_METHODS
     config: dict[str, Any] = {
         "method": "SUPERVISED_FINE_TUNING",
-        "labels": tags(spec, run=_label(spec.run)),
+        "labels": tags(spec),
         "tunedModelDisplayName": f"cloudistill-{spec.marker}",
         **hyperparameters(spec),
         **native_members(spec, legal, _OURS),
@@ -69,11 +68,6 @@ def create_config(spec: JobSpec) -> CreateTuningJobConfig:
     if body:
         config["httpOptions"] = {"extraBody": body}
     return types.CreateTuningJobConfig.model_validate(config)
-
-
-def _label(text: str) -> str:
-    """`text` in the alphabet of label values."""
-    return re.sub(r"[^a-z0-9_-]", "-", text.lower())[: load("vertex").limits.tag_value_length]
 
 
 def to_job(found: TuningJob, asked: str) -> Job:
@@ -108,8 +102,9 @@ def to_job(found: TuningJob, asked: str) -> Job:
 
 def _status(word: str, endpoint: str | None) -> tuple[JobStatus, str | None]:
     """Our word, and what must be said with it: without an endpoint there is nothing to call."""
-    status = load("vertex").status(word)
-    if word == _PARTIAL:
+    facts = load("vertex")
+    status = facts.status(word)
+    if facts.means("partial-success", word):
         if endpoint:
             return JobStatus.SUCCEEDED, "the job succeeded in part only; the model may have seen less than the file"
         return JobStatus.FAILED, None

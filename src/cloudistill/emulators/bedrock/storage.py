@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,20 +40,25 @@ class Storage:
         self.role_arn = ""
         self._s3: Any = None
         self._iam: Any = None
+        self._started = ExitStack()
 
     def start(self) -> None:
         """Serve an empty AWS account that has the buckets and the role."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server.start()
+        self._started.callback(self._server.stop)
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
         with self._counting:
             if not Storage._running:
                 _reset(host, port)
             Storage._running += 1
+        self._started.callback(self._leave)
         session: Any = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=EAST)
         settings: dict[str, Any] = {"endpoint_url": self.url, "config": Config(proxies={})}
         self._s3, self._iam = session.client("s3", **settings), session.client("iam", **settings)
+        for client in (self._s3, self._iam):
+            self._started.callback(client.close)
         self._s3.create_bucket(Bucket=BUCKETS[EAST])
         west = session.client("s3", region_name=WEST, **settings)
         with suppress(west.exceptions.BucketAlreadyOwnedByYou):
@@ -64,10 +69,10 @@ class Storage:
         self.role_arn = self._iam.get_role(RoleName=ROLE)["Role"]["Arn"]
 
     def stop(self) -> None:
-        """Close the clients and the port."""
-        for client in (self._s3, self._iam):
-            client.close()
-        self._server.stop()
+        """Close the clients and the port, as far as it was started."""
+        self._started.close()
+
+    def _leave(self) -> None:
         with self._counting:
             Storage._running -= 1
 

@@ -21,7 +21,7 @@ Group = Sequence[Cells]
 TEXT_LIMIT, TAIL_LIMIT = 1_000, 400
 MOST_TEXTS, TEXT_WIDTH = 4_000, 1_024
 FAINT = 1e-3
-_WORD = re.compile(r"\w+")
+_WORD, _LETTERS, _DIGITS = re.compile(r"\w+"), re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _SPREAD = np.uint32(2654435761)
 _STOP = frozenset(
     _WORD.findall(
@@ -46,6 +46,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+def _shapes(spoken: list[str]) -> list[str]:
+    """Words with digits as their shapes, so that a number stands for any like it."""
+    return [_DIGITS.sub("9", _LETTERS.sub("x", word)) if _DIGITS.search(word) else word for word in spoken]
+
+
 def stems(text: str) -> tuple[str, ...]:
     """The different content words of a text, cut to five letters, in order; names are split at `_` and capitals."""
     return _stems(text[:TEXT_LIMIT])
@@ -63,8 +68,9 @@ def phrases(question: Question) -> Codes:
     said = [("", words(question.text[:TEXT_LIMIT])), ("c ", words(context)), ("r ", words(results))]
     found = [f"answered {bool(question.results)}"]
     for source, spoken in said:
-        found += [source + word for word in spoken]
-        found += [f"{source}{left} {right}" for left, right in zip(["^", *spoken], [*spoken, "$"], strict=True)]
+        shapes = _shapes(spoken)
+        found += [source + word for word in (*spoken, *shapes)]
+        found += [f"{source}{left} {right}" for left, right in zip(["^", *shapes], [*shapes, "$"], strict=True)]
     return codes(dict.fromkeys(found))
 
 

@@ -116,14 +116,15 @@ def overlaps(question: Question, named: Sequence[bool]) -> tuple[list[float], li
 
 
 def standing(question: Question, named: Sequence[bool]) -> Codes:
-    """How each tool compares with the others on offer, in features that say nothing of which tool it is."""
+    """How each tool compares with the others on offer, and whether one has just answered, in features that say
+    nothing of which tool it is."""
     fits, shared = overlaps(question, named)
-    best = max(fits, default=0) or 1.0
+    best, kind = max(fits, default=0) or 1.0, "tool after a result" if question.results else "tool"
     marks = [
         (f"rank {min(sum(other > fit for other in fits), 3)}", f"shares {min(n, 5)}", f"of best {int(4 * fit / best)}")
         for fit, n in zip(fits, shared, strict=True)
     ]
-    return np.array([codes(["tool", *mark]) for mark in marks], np.uint32).reshape(len(marks), 4)
+    return np.array([codes([kind, *mark]) for mark in marks], np.uint32).reshape(len(marks), 4)
 
 
 class Untrained:

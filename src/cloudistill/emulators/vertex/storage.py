@@ -6,15 +6,27 @@ import http.client
 import logging
 import threading
 from functools import partial
-from http.server import HTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
 
 from gcp_storage_emulator.handlers import buckets as _handlers
-from gcp_storage_emulator.server import RequestHandler
+from gcp_storage_emulator.server import RequestHandler, Router
 from gcp_storage_emulator.storage import Storage
 
 buckets_api: Any = _handlers
+_TURN = threading.Lock()
+
+
+class _Handler(RequestHandler):
+    """Requests take turns, because the emulator's storage has no locks; a connection that says nothing waits alone."""
+
+    def _serve(self) -> None:
+        router: Any = Router(self)
+        with _TURN:
+            router.handle(self.command)
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _serve
 
 
 class Buckets:
@@ -25,8 +37,7 @@ class Buckets:
         storage: Any = Storage(use_memory_fs=True, project_number=project_number)
         for bucket in buckets:
             buckets_api.create_bucket(bucket, storage)
-        # One request at a time: the emulator's storage has no locks.
-        self._server = HTTPServer(("127.0.0.1", 0), partial(RequestHandler, storage))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, storage))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, kwargs={"poll_interval": 0.05})
 
     @property
@@ -39,9 +50,10 @@ class Buckets:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port; the objects are gone."""
-        self._server.shutdown()
-        self._thread.join(timeout=10)
+        """Close the port, whether or not it was started; the objects are gone."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(timeout=10)
         self._server.server_close()
 
     def exists(self, uri: str) -> bool:
