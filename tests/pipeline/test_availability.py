@@ -146,7 +146,7 @@ def test_a_student_that_bills_by_the_hour_is_refused_unless_that_is_accepted() -
 
 def test_a_region_where_the_student_is_not_tuned_is_refused_with_those_where_it_is() -> None:
     (found,) = errors(check_model(NOVA, TODAY, region="us-west-2"))
-    assert found.rule == "wrong-region"
+    assert found.rule == "student-not-in-region"
     assert "us-east-1" in found.remedy
     assert errors(check_model(NOVA, TODAY, region="us-east-1")) == []
     assert errors(check_model(MINI, TODAY, region="anywhere")) == []

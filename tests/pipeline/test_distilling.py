@@ -298,3 +298,87 @@ def test_json_of_a_run_holds_what_scripts_rely_on(vendors: World, lessons: Lesso
     assert (document["status"], document["native_status"]) == ("ready", "succeeded")
     assert document["model"].startswith("openai:ft:")
     assert document["cost_estimate_usd"]["low"] <= document["cost_estimate_usd"]["high"]
+
+
+def test_no_student_is_ordered_while_another_is_refused(
+    vendors: World, lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLOUDISTILL_BEDROCK_BUCKET")
+    before = paid(vendors, "openai")
+    with pytest.raises(errors.MissingSetup):
+        distill(lessons(30, seed=51), student=[STUDENTS["openai"], STUDENTS["bedrock"]], name="both", today=TODAY)
+    assert paid(vendors, "openai") == before
+
+
+def test_one_vendors_refusal_does_not_stop_the_other_students(vendors: World, lessons: Lessons) -> None:
+    body = b'{"error": {"message": "not eligible", "type": "invalid_request_error", "code": "forbidden"}}'
+    vendors.openai.server.fail(CREATES["openai"], status=403, body=body)
+    refused, ready = distill(
+        lessons(30, seed=52), student=[STUDENTS["openai"], STUDENTS["vertex"]], name="some", today=TODAY, wait=False
+    )
+    assert isinstance(refused.error, errors.PermissionDenied)
+    assert refused.status is RunStatus.REFUSED
+    assert ready.job is not None
+
+
+def test_students_share_one_budget(vendors: World, lessons: Lessons) -> None:
+    data, before = lessons(30, seed=53), paid(vendors, "openai")
+    cost = go(data, "openai", wait=False).record.facts["cost_estimate_usd"]["high"]
+    other = "openai:gpt-4o-mini-2024-07-18"
+    with pytest.raises(errors.BudgetExceeded, match="together"):
+        distill(data, student=[STUDENTS["openai"], other], name="two", today=TODAY, budget=cost * 1.2, wait=False)
+    assert paid(vendors, "openai") == before + 1
+
+
+def test_a_refused_restart_forgets_nothing(vendors: World, lessons: Lessons) -> None:
+    data = lessons(30, seed=54)
+    run = go(data, "openai", name="kept", wait=False)
+    with pytest.raises(errors.BudgetExceeded):
+        go(data, "openai", name="kept", wait=False, force_new=True, budget=0.00001)
+    assert get("kept").job == run.job
+
+
+def test_one_more_student_under_a_known_name_pays_only_for_the_new_one(vendors: World, lessons: Lessons) -> None:
+    data = lessons(30, seed=55)
+    first = go(data, "openai", name="grow", wait=False)
+    before = paid(vendors, "openai"), paid(vendors, "vertex")
+    runs = distill(data, student=[STUDENTS["openai"], STUDENTS["vertex"]], name="grow", today=TODAY, wait=False)
+    assert runs[0].job == first.job
+    assert (paid(vendors, "openai"), paid(vendors, "vertex")) == (before[0], before[1] + 1)
+
+
+def test_a_paid_order_is_adopted_even_when_todays_checks_would_refuse(
+    vendors: World, lessons: Lessons, tmp_path: Path
+) -> None:
+    data, before = lessons(30, seed=56), paid(vendors, "openai")
+    vendors.openai.server.fail("GET /v1/fine_tuning/jobs$", status=401, times=0)
+    for instant in range(1, 40):
+        store = Mortal(tmp_path / "late.db", instant, durable=False)
+        try:
+            go(data, "openai", name="late", store=store, wait=False)
+        except Killed:
+            if paid(vendors, "openai") > before:
+                break
+    with Store(tmp_path / "late.db") as store:
+        run = distill(data, student=STUDENTS["openai"], name="late", store=store, wait=False, today=date(2028, 1, 1))
+    assert run.job is not None
+    assert paid(vendors, "openai") == before + 1
+
+
+def test_a_paid_teacher_counts_against_the_budget(vendors: World, lessons: Lessons) -> None:
+    data = lessons(30, seed=57, answered=False)
+    asked = vendors.openai.server.count("POST /v1/chat/completions")
+    with pytest.raises(errors.BudgetExceeded):
+        go(data, "openai", name="dear", teacher="openai:gpt-4.1-2025-04-14", budget=0.3, drop_refused=30)
+    assert vendors.openai.server.count("POST /v1/chat/completions") == asked
+
+
+def test_an_order_the_vendor_has_no_place_for_is_refused_before_the_teacher_is_paid(
+    vendors: World, lessons: Lessons
+) -> None:
+    data = lessons(20, seed=58, answered=False)
+    asked = vendors.openai.server.count("POST /v1/chat/completions")
+    for platform, wrong in (("vertex", {"suffix": "x"}), ("bedrock", {"seed": 1}), ("openai", {"kms_key": "k"})):
+        with pytest.raises(errors.UsageError):
+            go(data, platform, name="odd", teacher="openai:gpt-4.1-2025-04-14", drop_refused=20, **wrong)
+    assert vendors.openai.server.count("POST /v1/chat/completions") == asked

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import threading
+import time
+from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from cloudistill.backends.backend import load_sdk
 from cloudistill.cli.data import TodayFlag, day
 from cloudistill.cli.output import JsonFlag, out, plain, say, show
+from cloudistill.core.errors import UsageError
 
 
 class Vendor(StrEnum):
@@ -60,7 +62,11 @@ def emulate(
     """The vendors on loopback until Ctrl-C; prints the variables that point stock SDKs and cloudistill there."""
     emulate_vendors = load_sdk("cloudistill.emulators", extra="emulators").emulate
     options = {"teacher_key": teacher_key, "teacher_faults": teacher_faults, "today": day(today), "speed": speed}
-    with emulate_vendors(*(names or ()), **options) as world:
+    with ExitStack() as running:
+        try:
+            world = running.enter_context(emulate_vendors(*(names or ()), **options))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{teacher_key} is not a key of OpenAI-chat rows: {error!r}") from error
         lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(world.environment.items())]
         if env_file:
             descriptor = os.open(env_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -77,7 +83,8 @@ def emulate(
             )
         say("running until Ctrl-C", "green")
         try:
-            threading.Event().wait()
+            while True:
+                time.sleep(0.2)  # one endless wait would not always notice Ctrl-C
         except KeyboardInterrupt:
             say("stopped")
 

@@ -148,7 +148,7 @@ def _limits(model: Model, ref: ModelRef, region: str | None, *, allow_hourly: bo
         )
     if region and model.regions and region not in model.regions:
         message = f"{ref} is not tuned in {region!r}."
-        yield _about(model, "wrong-region", message, f"Set the region or location to {' or '.join(model.regions)}.")
+        yield _about(model, "student-not-in-region", message, f"Set the region or location to {' or '.join(model.regions)}.")
 
 
 def _warnings(facts: Platform, model: Model, today: date) -> Iterator[Finding]:
