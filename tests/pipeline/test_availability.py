@@ -144,14 +144,6 @@ def test_a_student_that_bills_by_the_hour_is_refused_unless_that_is_accepted() -
     assert errors(check_model(LLAMA, TODAY, allow_hourly=True)) == []
 
 
-def test_a_region_where_the_student_is_not_tuned_is_refused_with_those_where_it_is() -> None:
-    (found,) = errors(check_model(NOVA, TODAY, region="us-west-2"))
-    assert found.rule == "student-not-in-region"
-    assert "us-east-1" in found.remedy
-    assert errors(check_model(NOVA, TODAY, region="us-east-1")) == []
-    assert errors(check_model(MINI, TODAY, region="anywhere")) == []
-
-
 def test_facts_that_are_uncertain_are_told() -> None:
     found = next(
         f for f in check_model(ModelRef.parse("vertex:gemini-3.5-flash-lite"), TODAY) if f.rule == "uncertain-facts"

@@ -268,11 +268,10 @@ def test_findings_of_the_whole_file_come_first_and_the_rest_by_line(tmp_path: Pa
     assert lines == sorted(lines)
 
 
-def test_an_hourly_student_and_a_wrong_region_are_refused_with_the_data(tmp_path: Path) -> None:
+def test_an_hourly_student_is_refused_with_the_data_unless_it_is_accepted(tmp_path: Path) -> None:
     llama = ModelRef.parse("bedrock:meta.llama3-1-8b-instruct-v1:0:128k")
-    result = checked(tmp_path, rows(12), llama, region="us-east-1")
-    assert broken(result) == [(0, "hourly-serving"), (0, "student-not-in-region")]
-    assert broken(checked(tmp_path, rows(12), llama, allow_hourly=True, region="us-west-2")) == []
+    assert broken(checked(tmp_path, rows(12), llama)) == [(0, "hourly-serving")]
+    assert broken(checked(tmp_path, rows(12), llama, allow_hourly=True)) == []
 
 
 def test_the_check_as_json_says_what_the_object_says(tmp_path: Path) -> None:

@@ -351,10 +351,9 @@ def test_a_paid_order_is_adopted_even_when_todays_checks_would_refuse(
     vendors: World, lessons: Lessons, tmp_path: Path
 ) -> None:
     data, before = lessons(30, seed=56), paid(vendors, "openai")
-    vendors.openai.server.fail("GET /v1/fine_tuning/jobs$", status=401, times=0)
     for instant in range(1, 40):
-        store = Mortal(tmp_path / "late.db", instant, durable=False)
         try:
+            store = Mortal(tmp_path / "late.db", instant, durable=False)
             go(data, "openai", name="late", store=store, wait=False)
         except Killed:
             if paid(vendors, "openai") > before:

@@ -95,6 +95,10 @@ class Trains(Backend, Protocol):
         """Store a training file, streamed; what has the same `fingerprint`, its SHA-256 in hex, is not sent twice."""
         ...
 
+    def accepts(self, spec: JobSpec) -> None:
+        """Raise UsageError for whatever in the order this platform has no place for; nothing is sent."""
+        ...
+
     def find(self, spec: JobSpec) -> Job | None:
         """The job that carries `spec.marker`, looking through every page; None when there is none."""
         ...

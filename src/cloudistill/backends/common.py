@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloudistill.core.errors import (
     AuthenticationFailed,
@@ -63,6 +64,23 @@ def checked_secret(secret: str, name: str) -> str:
         f"{name} holds white space, control or non-ASCII characters, so it is not a key.",
         "Copy it again without the line end.",
     )
+
+
+def require_secure(url: str, name: str) -> str:
+    """`url`, unless a key would travel to another machine in the clear."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname in {"127.0.0.1", "localhost", "::1"}:
+        return url
+    raise missing(
+        "insecure-endpoint",
+        f"{name} is {parts.scheme}://{parts.hostname}, which would carry keys and data in the clear.",
+        "Use https; plain http is for this machine alone.",
+    )
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL, without the credentials that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def probe(backend: Any, call: Callable[[], Any], rules: Mapping[type[PlatformError], tuple[str, str]]) -> Findings:

@@ -26,7 +26,6 @@ def check_model(
     today: date,
     *,
     allow_hourly: bool = False,
-    region: str | None = None,
     platform: Platform | None = None,
 ) -> list[Finding]:
     """What stands against tuning `student` on `today`; the data is not looked at.
@@ -40,7 +39,7 @@ def check_model(
         return [_not_a_student(facts, student, model, today)]
     if closed := _closed(facts, model, today):
         return [closed]
-    return [*_limits(model, student, region, allow_hourly=allow_hourly), *_warnings(facts, model, today)]
+    return [*_limits(model, student, allow_hourly=allow_hourly), *_warnings(facts, model, today)]
 
 
 def check_teacher(teacher: ModelRef, today: date, *, needed: bool) -> list[Finding]:
@@ -138,7 +137,7 @@ def _instead(model: Model) -> str:
     return f"Named in its place: {', '.join(model.replaced_by)}." if model.replaced_by else ""
 
 
-def _limits(model: Model, ref: ModelRef, region: str | None, *, allow_hourly: bool) -> Iterator[Finding]:
+def _limits(model: Model, ref: ModelRef, *, allow_hourly: bool) -> Iterator[Finding]:
     if model.hourly and not allow_hourly:
         message = (
             f"a student tuned from {ref} can be served by provisioned throughput only, billed by the hour even idle."
@@ -146,9 +145,6 @@ def _limits(model: Model, ref: ModelRef, region: str | None, *, allow_hourly: bo
         yield _about(
             model, "hourly-serving", message, "Choose another student, or accept the cost with --allow-hourly."
         )
-    if region and model.regions and region not in model.regions:
-        message = f"{ref} is not tuned in {region!r}."
-        yield _about(model, "student-not-in-region", message, f"Set the region or location to {' or '.join(model.regions)}.")
 
 
 def _warnings(facts: Platform, model: Model, today: date) -> Iterator[Finding]:

@@ -86,7 +86,6 @@ def check(
     allow_hourly: bool = False,
     allow_unanswered: bool = False,
     rendering: str | None = None,
-    region: str | None = None,
     platform: Platform | None = None,
 ) -> Check:
     """Hold every row, the file and the models against every rule known here.
@@ -105,7 +104,7 @@ def check(
     for row in dataset.rows():
         reading.take(row)
     whole = [
-        *check_model(student, today, allow_hourly=allow_hourly, region=region, platform=facts),
+        *check_model(student, today, allow_hourly=allow_hourly, platform=facts),
         *(check_teacher(teacher, today, needed=reading.unanswered > 0) if teacher else []),
         *reading.whole(),
     ]

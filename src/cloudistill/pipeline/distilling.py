@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cloudistill.core.errors import (
     RunConflict,
     UsageError,
 )
-from cloudistill.core.job import JobSpec, RunStatus
+from cloudistill.core.job import RunStatus
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Dataset, write
@@ -195,6 +195,9 @@ def _check(asked: Asked, setting: Setting) -> Check:
     message = f"checking {asked.dataset.path} for {asked.student}"
     setting.notify(Event(run=asked.name, step="check", message=message))
     checked = _check_rows(asked, asked.dataset, setting, answered=asked.recipe.teacher is None)
+    unsent = FileRef(asked.student.platform, "unsent")
+    spec = specs.ordered(asked.name, asked.order, unsent, unsent if asked.recipe.validation else None)
+    once(asked.backend, lambda: asked.backend.accepts(spec))
     findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
     if errors := [finding for finding in findings if finding.is_error]:
         raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
@@ -365,12 +368,9 @@ def _draft(store: Store) -> Generator[Path]:
 
 def _submit(run: Run, training: FileRef, validation: FileRef | None) -> None:
     """Place the paid order, or find it placed."""
-    order, facts = run.record.order, run.record.facts
-    files: dict[str, Any] = {"run": run.name, "training": str(training), "validation": validation and str(validation)}
-    asked = {member.name: order[member.name] for member in fields(JobSpec) if member.name in order}
-    spec = specs.from_json(asked | files)
+    facts = run.record.facts
     spec = specs.marked(
-        spec,
+        specs.ordered(run.name, run.record.order, training, validation),
         run.record.attempt,
         training=facts.get("training_fingerprint"),
         validation=facts.get("validation_fingerprint"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
 from cloudistill.core.job import JobSpec, Vpc
@@ -29,6 +29,12 @@ def from_json(stored: dict[str, Any]) -> JobSpec:
         "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
     }
     return JobSpec(**(stored | refs))
+
+
+def ordered(run: str, order: dict[str, Any], training: FileRef, validation: FileRef | None) -> JobSpec:
+    """The order of a run, from what was asked for and the files that were uploaded."""
+    files = {"run": run, "training": str(training), "validation": str(validation) if validation else None}
+    return from_json({member.name: order[member.name] for member in fields(JobSpec) if member.name in order} | files)
 
 
 def ref(kind: type[R], text: str | None) -> R | None:

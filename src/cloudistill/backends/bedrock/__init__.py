@@ -56,14 +56,20 @@ class BedrockBackend(Setup):
             raise
         return head.get("ContentLength") == size and head.get("Metadata", {}).get("sha256") == fingerprint
 
+    def accepts(self, spec: JobSpec) -> None:
+        """Refuse what Bedrock's create request has no place for."""
+        self._create_request(spec)
+
+    def _create_request(self, spec: JobSpec) -> dict[str, Any]:
+        self.require_region(spec.student)
+        model = self.client("bedrock").meta.service_model
+        legal = model.operation_model("CreateModelCustomizationJob").input_shape.members
+        return orders.create_request(spec, role_arn=self.role_arn, bucket=self.bucket, legal=legal)
+
     def submit(self, spec: JobSpec) -> Job:
         """Send the paid order, exactly one request; its answer holds no status yet."""
-        self.require_region(spec.student)
-        bedrock = self.client("bedrock")
-        legal = bedrock.meta.service_model.operation_model("CreateModelCustomizationJob").input_shape.members
-        request = orders.create_request(spec, role_arn=self.role_arn, bucket=self.bucket, legal=legal)
-        answer = bedrock.create_model_customization_job(**request)
-        if not answer.get("jobArn"):
+        answer = self.client("bedrock").create_model_customization_job(**self._create_request(spec))
+        if not str(answer.get("jobArn")).startswith("arn:"):
             raise unusable("bedrock", "CreateModelCustomizationJob", answer, request_id=answers.request_id(answer))
         return Job(
             ref=JobRef("bedrock", answer["jobArn"]),
@@ -111,7 +117,7 @@ class BedrockBackend(Setup):
             tags=orders.as_tags(spec),
         )
         arn = answer.get("customModelDeploymentArn")
-        if not arn:
+        if not str(arn).startswith("arn:"):
             raise unusable("bedrock", "CreateCustomModelDeployment", answer, request_id=answers.request_id(answer))
         return Deployment(ref=ModelRef("bedrock", arn), status=JobStatus.PENDING, native_status="")
 

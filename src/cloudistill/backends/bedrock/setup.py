@@ -7,11 +7,18 @@ import re
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from cloudistill.backends.backend import load_sdk
 from cloudistill.backends.bedrock import errors
-from cloudistill.backends.common import checked_secret, missing, require_tuned_in, setting, unusable
+from cloudistill.backends.common import (
+    checked_secret,
+    host_of,
+    missing,
+    require_secure,
+    require_tuned_in,
+    setting,
+    unusable,
+)
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.refs import ModelRef
 
@@ -109,7 +116,9 @@ class Setup:
                     read_timeout=self._timeout,
                 )
                 create = cast("Any", self.session).client
-                self._clients[service] = create(service, region_name=region, config=config)
+                made = create(service, region_name=region, config=config)
+                require_secure(made.meta.endpoint_url, f"the endpoint of {service}")
+                self._clients[service] = made
             return self._clients[service]
 
     def _require_credentials(self, service: str) -> None:
@@ -141,7 +150,7 @@ class Setup:
 
     def payer(self) -> str:
         """`aws <account> <region> [<endpoint that is not AWS's>]`."""
-        host = urlsplit(str(self.client("bedrock").meta.endpoint_url)).netloc
+        host = host_of(str(self.client("bedrock").meta.endpoint_url))
         elsewhere = [] if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else [host]
         return " ".join(["aws", self.account(), self.region, *elsewhere])
 

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import MARKER, Findings, checked_secret, setting, unusable, without_secret
+from cloudistill.backends.common import (
+    MARKER,
+    Findings,
+    checked_secret,
+    host_of,
+    require_secure,
+    setting,
+    unusable,
+    without_secret,
+)
 from cloudistill.backends.openai import answers, errors, orders, preflight
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Job, JobSpec
@@ -67,7 +76,11 @@ class OpenAIBackend:
         sdk = load_sdk("openai", extra="openai")
         # a redirect would carry the training data to another host
         http = sdk.DefaultHttpxClient(follow_redirects=False, timeout=self._timeout)
-        return sdk.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, timeout=self._timeout, http_client=http)
+        made: OpenAI = sdk.OpenAI(
+            api_key=key, base_url=self._base_url, max_retries=0, timeout=self._timeout, http_client=http
+        )
+        require_secure(str(made.base_url), "OPENAI_BASE_URL")
+        return made
 
     def classify(self, error: Exception) -> PlatformError:
         """Name an SDK's exception in our tree."""
@@ -77,7 +90,7 @@ class OpenAIBackend:
     def payer(self) -> str:
         """`openai [organisation] [project] <host>`: a key alone does not say whose it is."""
         client = self.client
-        host = client.base_url.netloc.decode("ascii")
+        host = host_of(str(client.base_url))
         return " ".join(part for part in ("openai", client.organization, client.project, host) if part)
 
     def preflight(self, student: ModelRef | None = None) -> Findings:
@@ -108,6 +121,10 @@ class OpenAIBackend:
         if not getattr(sent, "id", None) or sent.bytes != size:
             raise unusable("openai", "POST /files", sent)
         return FileRef("openai", sent.id)
+
+    def accepts(self, spec: JobSpec) -> None:
+        """Refuse what OpenAI's create request has no place for."""
+        orders.create_request(spec)
 
     def submit(self, spec: JobSpec) -> Job:
         """Send the paid order, exactly one request."""

@@ -49,14 +49,15 @@ def _causes() -> tuple[Cause, ...]:
 def _from_status(error: openai.APIStatusError, asked: str) -> PlatformError:
     body: Any = error.body
     details = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-    facts, code = load("openai"), details.get("code") or details.get("type")
-    exhausted = any(facts.means("quota", details.get(member)) for member in ("code", "type"))
+    named = [details[member] for member in ("code", "type") if isinstance(details.get(member), str)]
+    facts, code = load("openai"), next(iter(named), None)
+    exhausted = any(facts.means("quota", word) for word in named)
     return answered(
         facts,
         asked=asked,
         words=str(details.get("message") or error.message),
         status=error.status_code,
-        code=str(code) if code else None,
+        code=code,
         kind=QuotaExceeded if exhausted else None,
         vendors_own=bool(details.get("message") or code),
         request_id=error.request_id,

@@ -7,10 +7,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import MARKER, Findings, missing, require_tuned_in, setting, unusable
+from cloudistill.backends.common import (
+    MARKER,
+    Findings,
+    host_of,
+    missing,
+    require_secure,
+    require_tuned_in,
+    setting,
+    unusable,
+)
 from cloudistill.backends.vertex import answers, errors, orders, preflight
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Job, JobSpec
@@ -117,7 +125,8 @@ class VertexBackend:
 
     @property
     def _endpoint(self) -> str | None:
-        return self._base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL")
+        url = self._base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL")
+        return require_secure(url, "GOOGLE_VERTEX_BASE_URL") if url else None
 
     def require_location(self, student: ModelRef | None) -> None:
         """Raise unless there is a location, and the student can be tuned in it."""
@@ -158,7 +167,7 @@ class VertexBackend:
 
     def payer(self) -> str:
         """`gcp <project> <location> [<endpoint that is not Google's>]`."""
-        elsewhere = [urlsplit(self._endpoint).netloc] if self._endpoint else []
+        elsewhere = [host_of(self._endpoint)] if self._endpoint else []
         return " ".join(["gcp", self.project, self.location, *elsewhere])
 
     def preflight(self, student: ModelRef | None = None) -> Findings:
@@ -200,6 +209,11 @@ class VertexBackend:
                 )
             except there:
                 return
+
+    def accepts(self, spec: JobSpec) -> None:
+        """Refuse what Vertex's create request has no place for."""
+        self.require_location(spec.student)
+        orders.create_config(spec)
 
     def submit(self, spec: JobSpec) -> Job:
         """Send the paid order, exactly one request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import re
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from cloudistill.core.errors import (
 )
 from cloudistill.platforms.platform import load
 
+_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _STATUSES: dict[str, type[PlatformError]] = {"ALREADY_EXISTS": NameConflict}
 
 
@@ -71,9 +73,11 @@ def _transport(*names: str) -> tuple[type[Exception], ...]:
 
 def _from_genai(error: Any, asked: str) -> PlatformError:
     body: Any = error.details if hasattr(error.details, "get") else {}
-    details: dict[str, Any] = body.get("error") or {}
-    told: list[dict[str, Any]] = details.get("details") or []
-    delays: list[str] = [item["retryDelay"] for item in told if "retryDelay" in item]
+    said: Any = body.get("error")
+    details = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    listed: list[Any] = details.get("details") or []
+    told = [cast("dict[str, Any]", item) for item in listed if isinstance(item, dict)]
+    delays = [float(found[1]) for item in told if (found := _DELAY.fullmatch(str(item.get("retryDelay"))))]
     exhausted = any(item.get("reason") == "QUOTA_EXCEEDED" for item in told)
     return answered(
         load("vertex"),
@@ -84,7 +88,7 @@ def _from_genai(error: Any, asked: str) -> PlatformError:
         kind=QuotaExceeded if exhausted else _STATUSES.get(error.status or ""),
         vendors_own=bool(details),
         headers=getattr(error.response, "headers", {}),
-        retry_after=float(delays[0].removesuffix("s")) if delays else None,
+        retry_after=delays[0] if delays else None,
     )
 
 
