@@ -41,7 +41,7 @@ def test_each_line_is_an_example_or_a_finding_with_file_and_line(tmp_path: Path)
     rows = list(Dataset(path).rows())
     assert [(row.line, row.example is None) for row in rows] == [(1, False), (2, True), (3, True)]
     assert str(rows[1].findings[0]).startswith(f"{path}:2: not-json: byte 2: ")
-    assert str(rows[2].findings[0]).startswith(f"{path}:3: extra: the row holds an extra member 'temperature'.")
+    assert str(rows[2].findings[0]).startswith(f"{path}:3: extra: the row holds extra members: 'temperature'.")
 
 
 FILES: list[tuple[list[Any], list[int]]] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -35,12 +35,15 @@ def check(
         str | None, typer.Option(help="Rows without an answer are fine: this model will answer.")
     ] = None,
     rendering: RenderingFlag = None,
-    allow_hourly: Annotated[bool, typer.Option(help="Accept a student that bills by the hour.")] = False,
+    allow_hourly: Annotated[
+        bool, typer.Option("--allow-hourly", help="Accept a student that bills by the hour.")
+    ] = False,
     today: TodayFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Every broken rule with line, rule and remedy; nothing is sent. Exit 3 if any row or rule is refused."""
     from cloudistill.pipeline import verbs
+    from cloudistill.pipeline.estimating import estimate
 
     result = verbs.check(
         data,
@@ -57,6 +60,7 @@ def check(
         refused = len(result.refused_lines)
         say(f"{result.rows_in} rows: {result.rows_ok} fit {student}, {refused} refused", "bold")
         say(result.tokens)
+        say(estimate(result, result.student, today=day(today) or datetime.now(UTC).date()))
     raise typer.Exit(3 if result.errors else 0)
 
 

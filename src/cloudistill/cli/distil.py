@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
-from cloudistill.cli.output import JsonFlag, out, say, show, table
+from cloudistill.cli.output import WIDE, JsonFlag, out, say, show, table
 from cloudistill.cli.progress import Board, interruptible
 from cloudistill.core.errors import UsageError
 
@@ -32,19 +32,33 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def distill(
     data: DataPath,
-    student: Annotated[list[str], typer.Option(help="The student, platform:model; several times for several.")],
-    teacher: Annotated[str | None, typer.Option(help="The model that answers rows without an answer.")] = None,
-    method: Annotated[str | None, typer.Option(help="sft, the default: fine-tune on the answers.")] = None,
-    name: Annotated[str | None, typer.Option(help="The run's name; the same name and content again resumes.")] = None,
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="USD: refuse before the first paid call above it.")
+    student: Annotated[
+        list[str], typer.Option(metavar="REF", help="The student, platform:model; several times for several.")
+    ],
+    teacher: Annotated[
+        str | None, typer.Option(metavar="REF", help="The model that answers rows without an answer.")
     ] = None,
-    price: Annotated[float | None, typer.Option(min=0, help="USD per million training tokens, if unknown.")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="METHOD", help="sft, the default: fine-tune on the answers.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The run's name; the same name and content again resumes.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, metavar="USD", help="Refuse before the first paid call above it.")
+    ] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, metavar="USD", help="USD per million training tokens, if unknown.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the vendor has the order.")] = False,
     timeout: TimeoutFlag = None,
-    drop_refused: Annotated[int | None, typer.Option(min=0, help="Go on without up to this many refused rows.")] = None,
-    teacher_max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer of the teacher.")] = None,
+    drop_refused: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Go on without up to this many refused rows.")
+    ] = None,
+    teacher_max_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The longest answer of the teacher.")
+    ] = None,
     rendering: RenderingFlag = None,
     validation: Annotated[Path | None, typer.Option(help="Held-out rows the vendor reports its loss on.")] = None,
     hyperparameter: Annotated[
@@ -54,15 +68,29 @@ def distill(
         list[str] | None, typer.Option(metavar="NAME=JSON", help="A member of the vendor's own create request.")
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A tag on job and model.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Where the vendor takes one.")] = None,
-    suffix: Annotated[str | None, typer.Option(help="Part of the student's name, where the vendor takes one.")] = None,
-    kms_key: Annotated[str | None, typer.Option(help="The key that encrypts the student (Bedrock).")] = None,
-    subnet: Annotated[list[str] | None, typer.Option(help="A subnet of the training job (Bedrock).")] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="A security group of the job (Bedrock).")] = None,
-    service_account: Annotated[str | None, typer.Option(help="Who the job runs as (Vertex), or its role.")] = None,
-    allow_hourly: Annotated[bool | None, typer.Option(help="Accept a student that bills by the hour.")] = None,
-    again: Annotated[bool, typer.Option(help="Pay for another attempt after a failed one.")] = False,
-    force_new: Annotated[bool, typer.Option(help="Pay for another job whatever became of the last.")] = False,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Where the vendor takes one.")] = None,
+    suffix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Part of the student's name, where the vendor takes one.")
+    ] = None,
+    kms_key: Annotated[
+        str | None, typer.Option(metavar="ARN", help="The key that encrypts the student (Bedrock).")
+    ] = None,
+    subnet: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A subnet of the training job (Bedrock).")
+    ] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A security group of the job (Bedrock).")
+    ] = None,
+    service_account: Annotated[
+        str | None, typer.Option(metavar="ID", help="Who the job runs as (Vertex), or its role.")
+    ] = None,
+    allow_hourly: Annotated[
+        bool | None, typer.Option("--allow-hourly", help="Accept a student that bills by the hour.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Pay for another attempt after a failed one.")] = False,
+    force_new: Annotated[
+        bool, typer.Option("--force-new", help="Pay for another job whatever became of the last.")
+    ] = False,
     resubmit_after: Annotated[
         str, typer.Option(metavar="TIME", help="Send a doubtful order again after this long (10m, 600).")
     ] = "10m",
@@ -184,11 +212,11 @@ def _finish(runs: list[Run], as_json: bool) -> None:
 
 
 def _runs_table(runs: list[Run]) -> Any:
-    rows = [
-        (run.name, run.student, run.status, run.native_status, run.job, run.model, f"{run.record.updated:%m-%d %H:%M}")
-        for run in runs
-    ]
-    return table("", ("run", "student", "status", "vendor says", "job", "model", "updated"), rows)
+    """The runs in one table; a narrow terminal gets the columns that fit, `show` has the rest."""
+    rows = [(run.name, run.student.platform, run.status, run.native_status, run.job, run.model) for run in runs]
+    columns = ("run", "platform", "status", "vendor says", "job", "model")
+    fitting = len(columns) if out.width >= WIDE else 4
+    return table("", columns[:fitting], [row[:fitting] for row in rows])
 
 
 def jobs(as_json: JsonFlag = False) -> None:
@@ -201,7 +229,7 @@ def jobs(as_json: JsonFlag = False) -> None:
 
 def show_run(
     run: RunName,
-    refresh: Annotated[bool, typer.Option(help="Ask the vendor first.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the vendor first.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Everything recorded about one run: order, job, model, and each step with its time."""
@@ -214,14 +242,16 @@ def show_run(
     history = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in steps]
     show(handle.to_json() | {"order": handle.record.order, "payer": handle.record.payer, "steps": history}, as_json)
     if not as_json:
-        facts = [(key, value) for key, value in handle.to_json().items() if value is not None]
-        out.print(table("", ("", ""), [*facts, ("payer", handle.record.payer), *_order_rows(handle)]))
+        facts = {**handle.to_json(), "payer": handle.record.payer}
+        order = {f"order: {key}": value for key, value in handle.record.order.items()}
+        known = [(key, _shown(value)) for key, value in (facts | order).items() if value not in (None, {}, [])]
+        out.print(table("", ("", ""), known))
         rows = [(f"{step.at:%m-%d %H:%M:%S}", step.attempt, step.step, step.state) for step in steps]
         out.print(table("Steps", ("at (UTC)", "attempt", "step", "state"), rows))
 
 
-def _order_rows(run: Run) -> list[tuple[str, object]]:
-    return [(f"order: {key}", value) for key, value in run.record.order.items() if value not in (None, {}, [])]
+def _shown(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def watch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from cloudistill.core.finding import Finding
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
+ALIKE = 3  # findings of one kind that are shown one by one
+WIDE = 120
 _PIPED_WIDTH = 200  # a file has no width of its own
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH, stderr=True)
@@ -24,7 +27,7 @@ err = Console(highlight=False, width=None if sys.stderr.isatty() else _PIPED_WID
 
 def plain(value: object) -> Text:
     """Any value as text that a terminal shows and never obeys: no markup, no escape codes, no direction marks."""
-    if value is None:
+    if value is None or value == "":
         return Text("–", style="dim")
     text = str(value)
     return Text("".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text))
@@ -38,10 +41,10 @@ def say(message: object, style: str = "") -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose cells are shown as they are."""
+    """A table whose cells are shown as they are; the first column keeps its lines whole where there is room."""
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        grid.add_column(column, overflow="fold", no_wrap=number == 0)
+        grid.add_column(column, overflow="fold", no_wrap=number == 0 and out.width >= WIDE)
     for row in rows:
         grid.add_row(*(plain(cell) for cell in row))
     return grid
@@ -56,15 +59,21 @@ def show(document: Any, as_json: bool, human: Any = None) -> None:
 
 
 def show_findings(findings: Sequence[Finding], limit: int = 20) -> None:
-    """Findings for a person, on stderr; beyond `limit` they are counted by rule."""
-    for finding in findings[:limit]:
-        say(finding, "red" if finding.is_error else "yellow")
-    rest: dict[str, int] = {}
-    for finding in findings[limit:]:
-        rest[finding.rule] = rest.get(finding.rule, 0) + 1
+    """Findings for a person, on stderr: a few of each kind, up to `limit` lines; the rest are counted."""
+    kinds = Counter((finding.rule, finding.message) for finding in findings)
+    shown: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        kind = finding.rule, finding.message
+        if shown[kind] < ALIKE and shown.total() < limit:
+            shown[kind] += 1
+            say(finding, "red" if finding.is_error else "yellow")
+    rest = kinds - shown
     if rest:
-        counted = ", ".join(f"{rule} {count}" for rule, count in sorted(rest.items()))
-        say(f"… and {len(findings) - limit} more: {counted} (all of them with --json)", "dim")
+        rules = Counter[str]()
+        for (rule, _), count in rest.items():
+            rules[rule] += count
+        counted = ", ".join(f"{rule} {count}" for rule, count in sorted(rules.items()))
+        say(f"… and {rest.total()} more: {counted} (all of them with --json)", "dim")
 
 
 def report(error: CloudistillError, as_json: bool) -> None:
@@ -76,6 +85,6 @@ def report(error: CloudistillError, as_json: bool) -> None:
             "findings": [finding.to_json() for finding in findings],
         }
         show(document, as_json=True)
-    else:
+    elif len(findings) > 1:
         show_findings(findings)
     say(f"{type(error).__name__}: {error.message}", "bold red")

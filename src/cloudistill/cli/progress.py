@@ -95,7 +95,6 @@ class Board:
         rows = [
             (
                 run.name,
-                run.student.platform,
                 run.native_status,
                 run.status,
                 f"{(now - run.record.created).total_seconds():.0f} s",
@@ -104,7 +103,7 @@ class Board:
             )
             for run in runs
         ]
-        columns = ("run", "platform", "vendor says", "status", "elapsed", "estimate", "last event")
+        columns = ("run", "vendor says", "status", "elapsed", "estimate", "last event")
         return table(f"watching for {time.monotonic() - self._started:.0f} s; Ctrl-C stops watching", columns, rows)
 
 

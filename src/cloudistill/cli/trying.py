@@ -61,6 +61,8 @@ def emulate(
 ) -> None:
     """The vendors on loopback until Ctrl-C; prints the variables that point stock SDKs and cloudistill there."""
     emulate_vendors = load_sdk("cloudistill.emulators", extra="emulators").emulate
+    if env_file:
+        env_file.unlink(missing_ok=True)  # ports change: nobody should wait for a file that is there
     options = {"teacher_key": teacher_key, "teacher_faults": teacher_faults, "today": day(today), "speed": speed}
     with ExitStack() as running:
         try:

@@ -65,7 +65,11 @@ def _of_answer(example: Example) -> Iterator[Broken]:
         yield (
             "last-turn-not-assistant",
             f"the row ends with a message of the {role}.",
-            "End it with the assistant's answer, or let a teacher write it (`label`).",
+            "End it with the assistant's answer, or let a teacher write it (--teacher PLATFORM:MODEL).",
         )
     else:
-        yield "no-answer", "the row has no answer.", "Add the assistant's message, or let a teacher write it (`label`)."
+        yield (
+            "no-answer",
+            "the row has no answer.",
+            "Add the assistant's message, or let a teacher write it (--teacher PLATFORM:MODEL).",
+        )

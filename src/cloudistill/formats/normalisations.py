@@ -20,7 +20,9 @@ class Normalisation:
 
 
 NORMALISATIONS = (
-    Normalisation("null-members", "A member that is null, and an empty list of tools or calls, count as absent."),
+    Normalisation(
+        "null-members", "A member that is null, and an empty list of tools, calls or annotations, count as absent."
+    ),
     Normalisation("ids", "The example's `id` is not written: no vendor's line has a place for it."),
     Normalisation("default-flags", "`weight` 1 and `strict` false are left out: they are the defaults."),
     Normalisation(

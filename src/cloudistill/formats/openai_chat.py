@@ -26,7 +26,7 @@ _MEMBERS = {
     "system": _COMMON,
     "developer": _COMMON,
     "user": _COMMON,
-    "assistant": _COMMON | {"tool_calls", "weight", "refusal", "audio", "function_call"},
+    "assistant": _COMMON | {"tool_calls", "weight", "refusal", "audio", "function_call", "annotations"},
     "tool": frozenset({"role", "content", "tool_call_id"}),
 }
 _UNUSABLE = {
@@ -102,6 +102,8 @@ def _message(value: Any, where: str) -> Message:
     if role not in _MEMBERS:
         raise _bad_role(role, where)
     message = reading.members(value, _MEMBERS[role], where)
+    if message.get("annotations"):
+        raise CannotCarry("extra", f"{where} has annotations.", "Delete them: only text and calls are learnt.")
     for member, (rule, remedy) in _UNUSABLE.items():
         if member in message:
             raise CannotCarry(rule, f"{where} has {member!r}.", remedy, source=SOURCE)

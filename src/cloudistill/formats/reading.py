@@ -29,11 +29,11 @@ def members(value: Any, known: Set[str], where: str) -> dict[str, Any]:
     if None in record.values():
         record = {key: member for key, member in record.items() if member is not None}
     if not record.keys() <= known:
-        extra = next(key for key in record if key not in known)
+        extra = [repr(key) for key in record if key not in known]
         raise CannotCarry(
             "extra",
-            f"{where} holds an extra member {extra!r}.",
-            f"Delete it; known here: {', '.join(sorted(known))}.",
+            f"{where} holds extra members: {', '.join(extra[:10])}.",
+            f"Delete them; known here: {', '.join(sorted(known))}.",
         )
     return record
 

@@ -21,7 +21,7 @@ _OTHER_FILES = (
         "Write the input's messages with the preferred output at the end.",
     ),
     (("custom_id", "body"), "a batch request", "Take the `body` out of it, and add the answer."),
-    (("custom_id", "response"), "a batch result", "Join it with its request by `custom_id`, or use `label`."),
+    (("custom_id", "response"), "a batch result", "Join it with its request by `custom_id`."),
     (("recordId", "modelInput"), "a Bedrock batch record", "Take the `modelInput` out of it, and add the answer."),
     (("request", "response"), "a log record", "Take the messages out of the request, and add the answer."),
     (("conversations",), "a ShareGPT row", "Write `conversations` as `messages` with role and content."),

@@ -17,6 +17,7 @@ from cloudistill.core.errors import (
     BudgetExceeded,
     InvalidDataset,
     MissingSetup,
+    ModelUnavailable,
     RunConflict,
     UsageError,
 )
@@ -195,12 +196,15 @@ def _check(asked: Asked, setting: Setting) -> Check:
     message = f"checking {asked.dataset.path} for {asked.student}"
     setting.notify(Event(run=asked.name, step="check", message=message))
     checked = _check_rows(asked, asked.dataset, setting, answered=asked.recipe.teacher is None)
+    for finding in checked.findings:
+        if not finding.line and not finding.is_error:
+            setting.notify(Event(run=asked.name, step="check", message=str(finding)))
     unsent = FileRef(asked.student.platform, "unsent")
     spec = specs.ordered(asked.name, asked.order, unsent, unsent if asked.recipe.validation else None)
     once(asked.backend, lambda: asked.backend.accepts(spec))
     findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
     if errors := [finding for finding in findings if finding.is_error]:
-        raise MissingSetup("; ".join(str(finding) for finding in errors), errors)
+        raise MissingSetup(str(errors[0]), errors)
     _check_validation(asked, setting)
     return checked
 
@@ -228,9 +232,11 @@ def _record(run: Run | None, asked: Asked, checked: Check, setting: Setting, *, 
         record = store.add(asked.name, status=RunStatus.PLANNED, payer=payer, order=asked.order, facts=facts)
         run = Run(store, record, backend, setting.doubt, setting.notify)
     elif renew:
-        attempt = run.record.attempt + run.is_ordered()
+        again = run.is_ordered()
+        attempt = run.record.attempt + again
         run.record = store.restart(run.name, attempt=attempt, order=asked.order, facts=facts)
-        run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
+        if again:
+            run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
     else:
         run.record = store.update(run.name, **facts)
     store.note(run.name, "check", "done", **facts["rows"])
@@ -241,6 +247,8 @@ def _cost_facts(asked: Asked, checked: Check, setting: Setting, *, ask: bool = F
     """What is known of rows and cost, once the cost is within the budget and, if asked, confirmed."""
     cost = _estimate(asked, checked, setting)
     require_budget(cost, asked.recipe.budget)
+    if ask:
+        setting.notify(Event(run=asked.name, step="check", message=str(cost)))
     if ask and setting.confirm is not None and not setting.confirm(asked.name, cost):
         raise BudgetExceeded(f"run {asked.name!r} was not confirmed: nothing was sent")
     return {
@@ -268,20 +276,20 @@ def refuse_rows(checked: Check, allowed: int) -> None:
     """Refuse a dataset with broken rules, unless only rows are broken and no more of them than `allowed`.
 
     Raises:
-        InvalidDataset: with every finding.
+        ModelUnavailable: the student cannot be tuned, whatever the rows.
+        InvalidDataset: too many rows are refused, or the file as a whole is. Both carry every finding.
     """
-    errors = checked.errors
-    whole = [finding for finding in errors if not finding.line]
-    refused = len(checked.refused_lines)
-    if whole:
-        raise InvalidDataset("; ".join(str(finding) for finding in whole[:3]), errors)
+    errors, refused = checked.errors, len(checked.refused_lines)
+    if model := [finding for finding in errors if not finding.file]:
+        raise ModelUnavailable(str(model[0]), errors)
     if refused > allowed:
-        first = "; ".join(str(finding) for finding in errors[:3])
         raise InvalidDataset(
-            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed: {first}. See them all with "
-            f"`cloudistill check`, mend them, or go on without them by --drop-refused {refused}",
+            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check` lists "
+            f"them all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
             errors,
         )
+    if whole := [finding for finding in errors if not finding.line]:
+        raise InvalidDataset(str(whole[0]), errors)
 
 
 def _label(run: Run, asked: Asked, setting: Setting) -> Dataset:

@@ -96,6 +96,8 @@ class Run:
         """Ask the vendor to stop the job; it may take a while, and what is trained so far is billed."""
         if self.job is None or self.status.is_final:
             raise UsageError(f"run {self.name!r} is {self.status}: there is no job to cancel")
+        if self.refresh().status.is_final:
+            raise UsageError(f"run {self.name!r} is {self.status} already: there is nothing to cancel")
         backend, ref = self.trains(), self.job
         self.store.note(self.name, "cancel", "begun", job=str(ref))
         once(backend, lambda: backend.cancel(ref))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,61 +15,16 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from cloudistill.core.errors import MissingExtra, RunConflict, UsageError
+from cloudistill.core.errors import RunConflict, UsageError
 from cloudistill.core.job import RunStatus
+from cloudistill.pipeline.tables import INTENTS, META, METADATA, RUNS, STEPS, engine, shown
 
 SCHEMA_VERSION = 1
 DEFAULT_STATE = Path(".cloudistill") / "state.db"
 IntentState = Literal["sending", "confirmed", "refused", "unconfirmed"]
-
-_metadata = sa.MetaData()
-_meta = sa.Table(
-    "cloudistill_meta",
-    _metadata,
-    sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-_runs = sa.Table(
-    "cloudistill_runs",
-    _metadata,
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("created", sa.String(40), nullable=False),
-    sa.Column("updated", sa.String(40), nullable=False),
-    sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("payer", sa.Text, nullable=False),
-    sa.Column("order", sa.Text, nullable=False),
-    sa.Column("facts", sa.Text, nullable=False),
-)
-_steps = sa.Table(
-    "cloudistill_steps",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("run", sa.String(200), nullable=False, index=True),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("step", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),
-    sa.Column("at", sa.String(40), nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-)
-_intents = sa.Table(
-    "cloudistill_intents",
-    _metadata,
-    sa.Column("run", sa.String(200), primary_key=True),
-    sa.Column("kind", sa.String(20), primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("marker", sa.String(64), nullable=False),
-    sa.Column("payer", sa.Text, nullable=False),
-    sa.Column("spec", sa.Text, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("sent", sa.String(40), nullable=False),
-    sa.Column("ref", sa.Text),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +72,7 @@ class Store:
 
     def __init__(self, where: str | Path | None = None) -> None:
         self.where = str(where or os.environ.get("CLOUDISTILL_STATE") or DEFAULT_STATE)
-        self._engine = _engine(self.where)
+        self._engine = engine(self.where)
         self._prepare()
 
     @property
@@ -138,13 +92,13 @@ class Store:
 
     def _prepare(self) -> None:
         with self._writing() as db:
-            _metadata.create_all(db)
-            found = db.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
+            METADATA.create_all(db)
+            found = db.scalar(sa.select(META.c.value).where(META.c.key == "schema"))
             if found is None:
-                db.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
+                db.execute(META.insert().values(key="schema", value=str(SCHEMA_VERSION)))
             elif found != str(SCHEMA_VERSION):
                 raise UsageError(
-                    f"{_shown(self.where)} has schema version {found}, this cloudistill writes {SCHEMA_VERSION}: "
+                    f"{shown(self.where)} has schema version {found}, this cloudistill writes {SCHEMA_VERSION}: "
                     "use the cloudistill that wrote it, or another file by CLOUDISTILL_STATE"
                 )
 
@@ -156,7 +110,7 @@ class Store:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise UsageError(f"the run store {_shown(self.where)} cannot be used: {error.orig}") from error
+            raise UsageError(f"the run store {shown(self.where)} cannot be used: {error.orig}") from error
 
     # -- runs
 
@@ -170,7 +124,7 @@ class Store:
         row = {"name": name, "created": now, "updated": now, "status": status, "attempt": 1, "payer": payer}
         try:
             with self._writing() as db:
-                db.execute(_runs.insert().values(**row, order=json.dumps(order), facts=json.dumps(facts)))
+                db.execute(RUNS.insert().values(**row, order=json.dumps(order), facts=json.dumps(facts)))
         except IntegrityError as error:
             raise RunConflict(
                 f"another process has just begun run {name!r}: let it finish, then run this again"
@@ -180,7 +134,7 @@ class Store:
     def find(self, name: str) -> Record | None:
         """The run of that name, or None."""
         with self._writing() as db:
-            row = db.execute(sa.select(_runs).where(_runs.c.name == name)).mappings().first()
+            row = db.execute(sa.select(RUNS).where(RUNS.c.name == name)).mappings().first()
         return _record(row) if row else None
 
     def get(self, name: str) -> Record:
@@ -192,32 +146,32 @@ class Store:
         found = self.find(name)
         if found is None:
             known = ", ".join(record.name for record in self.runs()[:5]) or "none"
-            raise UsageError(f"no run is called {name!r} in {_shown(self.where)}; the newest are: {known}")
+            raise UsageError(f"no run is called {name!r} in {shown(self.where)}; the newest are: {known}")
         return found
 
     def runs(self) -> list[Record]:
         """Every run, newest first."""
         with self._writing() as db:
-            rows = db.execute(sa.select(_runs).order_by(_runs.c.created.desc(), _runs.c.name)).mappings().all()
+            rows = db.execute(sa.select(RUNS).order_by(RUNS.c.created.desc(), RUNS.c.name)).mappings().all()
         return [_record(row) for row in rows]
 
     def update(self, name: str, *, status: RunStatus | None = None, **facts: Any) -> Record:
         """Change a run's status, and merge `facts` into what is known of it."""
         with self._writing() as db:
-            row = db.execute(sa.select(_runs).where(_runs.c.name == name).with_for_update()).mappings().one()
+            row = db.execute(sa.select(RUNS).where(RUNS.c.name == name).with_for_update()).mappings().one()
             changed = {
                 "updated": _now(),
                 "status": status or row["status"],
                 "facts": json.dumps(json.loads(row["facts"]) | facts),
             }
-            db.execute(_runs.update().where(_runs.c.name == name).values(**changed))
+            db.execute(RUNS.update().where(RUNS.c.name == name).values(**changed))
         return self.get(name)
 
     def restart(self, name: str, *, attempt: int, order: dict[str, Any], facts: dict[str, Any]) -> Record:
         """Begin another attempt: what was known of the last one stays in its steps and intents alone."""
         row = {"attempt": attempt, "order": json.dumps(order), "facts": json.dumps(facts), "updated": _now()}
         with self._writing() as db:
-            db.execute(_runs.update().where(_runs.c.name == name).values(**row, status=RunStatus.PLANNED))
+            db.execute(RUNS.update().where(RUNS.c.name == name).values(**row, status=RunStatus.PLANNED))
         return self.get(name)
 
     # -- steps
@@ -225,14 +179,14 @@ class Store:
     def note(self, run: str, step: str, state: str, **detail: Any) -> None:
         """Add a line to the run's history: before a step (`begun`) and after it (`done` or `failed`)."""
         with self._writing() as db:
-            attempt = db.scalar(sa.select(_runs.c.attempt).where(_runs.c.name == run)) or 1
+            attempt = db.scalar(sa.select(RUNS.c.attempt).where(RUNS.c.name == run)) or 1
             row = {"run": run, "attempt": attempt, "step": step, "state": state, "at": _now()}
-            db.execute(_steps.insert().values(**row, detail=json.dumps(detail, default=str)))
+            db.execute(STEPS.insert().values(**row, detail=json.dumps(detail, default=str)))
 
     def steps(self, run: str) -> list[Step]:
         """The run's history, oldest first."""
         with self._writing() as db:
-            rows = db.execute(sa.select(_steps).where(_steps.c.run == run).order_by(_steps.c.id)).mappings().all()
+            rows = db.execute(sa.select(STEPS).where(STEPS.c.run == run).order_by(STEPS.c.id)).mappings().all()
         return [
             Step(
                 step=row["step"],
@@ -249,7 +203,7 @@ class Store:
     def intent(self, run: str, kind: str, attempt: int) -> Intent | None:
         """The order of that kind and attempt, or None if none was ever intended."""
         with self._writing() as db:
-            row = db.execute(sa.select(_intents).where(_which(run, kind, attempt))).mappings().first()
+            row = db.execute(sa.select(INTENTS).where(_which(run, kind, attempt))).mappings().first()
         return _intent(row) if row else None
 
     def intend(
@@ -281,21 +235,21 @@ class Store:
         row = {name: getattr(intent, name) for name in ("run", "kind", "attempt", "marker", "payer", "state")}
         row |= {"spec": json.dumps(spec), "sent": intent.sent.isoformat(), "ref": None}
         with self._writing() as db:
-            known = db.execute(sa.select(_intents).where(_which(run, kind, attempt))).mappings().first()
+            known = db.execute(sa.select(INTENTS).where(_which(run, kind, attempt))).mappings().first()
             if (_intent(known) if known else None) != unless_changed_since:
                 raise RunConflict(
                     f"another process is placing the {kind} order of run {run!r} at this moment: let it finish, "
                     "then run this again"
                 )
-            db.execute(_intents.delete().where(_which(run, kind, attempt)))
-            db.execute(_intents.insert().values(**row))
+            db.execute(INTENTS.delete().where(_which(run, kind, attempt)))
+            db.execute(INTENTS.insert().values(**row))
         return intent
 
     def settle(self, intent: Intent, state: IntentState, ref: str | None = None) -> None:
         """Record what became of an order."""
         where = _which(intent.run, intent.kind, intent.attempt)
         with self._writing() as db:
-            db.execute(_intents.update().where(where).values(state=state, ref=ref))
+            db.execute(INTENTS.update().where(where).values(state=state, ref=ref))
 
     def maker(self, model: str) -> Record | None:
         """The run that made `model`, or None if no run here did."""
@@ -303,7 +257,7 @@ class Store:
 
 
 def _which(run: str, kind: str, attempt: int) -> sa.ColumnElement[bool]:
-    return sa.and_(_intents.c.run == run, _intents.c.kind == kind, _intents.c.attempt == attempt)
+    return sa.and_(INTENTS.c.run == run, INTENTS.c.kind == kind, INTENTS.c.attempt == attempt)
 
 
 def _record(row: Any) -> Record:
@@ -345,44 +299,3 @@ def _legible(what: str) -> Generator[None]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _shown(where: str) -> str:
-    """The store's place without a password."""
-    return re.sub(r"//[^@/]*@", "//…@", where)
-
-
-def _engine(where: str) -> Engine:
-    if "://" in where:
-        return _engine_by_url(where)
-    path = Path(where)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the run store {where} cannot be written: {error.strerror}") from error
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=NullPool)
-    event.listen(engine, "connect", _durable)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _engine_by_url(url: str) -> Engine:
-    try:
-        return sa.create_engine(url, isolation_level="SERIALIZABLE")
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"the run store {_shown(url)} needs a driver: pip install {error.name}") from error
-    except ArgumentError as error:
-        raise UsageError(f"the run store {_shown(url)} is not a database URL: {error}") from error
-
-
-def _begin(connection: Connection) -> None:
-    """Take the write lock at once, so that two processes cannot both read first and write afterwards."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _durable(connection: Any, _record: Any) -> None:
-    """A committed intent survives a crash of the machine; transactions start where we say, not at first write."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}").close()
