@@ -16,8 +16,8 @@ from cloudistill.cli.progress import Board, interruptible
 from cloudistill.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from cloudistill.pipeline.distilling import Confirm
     from cloudistill.pipeline.estimating import Estimate
+    from cloudistill.pipeline.preparing import Confirm
     from cloudistill.pipeline.run import Run
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, as `jobs` lists it.")]

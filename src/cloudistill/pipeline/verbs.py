@@ -18,7 +18,7 @@ from cloudistill.formats import registry
 from cloudistill.formats.dataset import Conversion, Dataset
 from cloudistill.formats.dataset import convert as convert_rows
 from cloudistill.formats.format import CannotCarry
-from cloudistill.pipeline import checking, distilling, watching
+from cloudistill.pipeline import checking, distilling, preparing, watching
 from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Notify, silent
@@ -49,7 +49,7 @@ def distill(
     store: Store | None = None,
     today: date | None = None,
     notify: Notify = silent,
-    confirm: distilling.Confirm | None = None,
+    confirm: preparing.Confirm | None = None,
     backends: Sequence[Backend] = (),
     **recipe: Any,
 ) -> Run | list[Run]:
@@ -80,7 +80,7 @@ def distill(
     """
     several = not isinstance(student, str | ModelRef)
     students = [ModelRef.parse(ref) for ref in (student if several else [student])]
-    setting = distilling.Setting(
+    setting = preparing.Setting(
         store=store or Store(),
         today=today or datetime.now(UTC).date(),
         doubt=Doubt(resubmit_after=resubmit_after),
@@ -112,7 +112,7 @@ def _require_common_budget(orders: Sequence[distilling.Prepared], budget: float 
         raise BudgetExceeded(f"the students together may cost {sum(highs):.2f} USD, above the budget of {budget:.2f}")
 
 
-def _carried_out(order: distilling.Prepared, setting: distilling.Setting) -> Run:
+def _carried_out(order: distilling.Prepared, setting: preparing.Setting) -> Run:
     """The run, with its error if it has one: one vendor's refusal does not stop the other students."""
     try:
         return distilling.carry_out(order, setting)
@@ -130,7 +130,7 @@ def run_names(name: str | None, students: Sequence[ModelRef], store: Store) -> l
         return [name] * len(students)
     known = store.find(name)
     first = known.order["student"] if known else None
-    return [name if str(ref) == first else distilling.default_name(name, ref) for ref in students]
+    return [name if str(ref) == first else preparing.default_name(name, ref) for ref in students]
 
 
 def check(
