@@ -96,8 +96,16 @@ def tell(folder: Path, *, today: date, notify: Notify, follow: Follow) -> Story:
         _environment(world.environment),
         Store(folder / "state.db") as store,
     ):
-        options = {"teacher": TEACHER, "name": "support-desk", "store": store, "today": today}
-        runs = verbs.distill(train, student=list(STUDENTS), wait=False, notify=notify, **options)
+        runs = verbs.distill(
+            train,
+            student=list(STUDENTS),
+            teacher=TEACHER,
+            name="support-desk",
+            wait=False,
+            store=store,
+            today=today,
+            notify=notify,
+        )
         follow(runs, watch(runs, pace=0.5))
         for run in runs:
             run.or_raise()

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from cloudistill.backends.backend import Answer, Answers, Backend, Remembers, Request
 from cloudistill.core.errors import BudgetExceeded, CloudistillError, RunConflict, UsageError
 from cloudistill.core.example import Example, Message, Tool
-from cloudistill.core.job import JobSpec, RunStatus
+from cloudistill.core.job import JobSpec, RunStatus, Vpc
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Conversion, Dataset
@@ -31,10 +31,44 @@ from cloudistill.pipeline.store import Store
 Ref = str | ModelRef
 
 
+class Options(TypedDict, total=False):
+    """The keyword arguments of `distill`: its own, then those of `Recipe`."""
+
+    name: str | None
+    wait: bool
+    timeout: float | None
+    pace: float | None
+    again: bool
+    force_new: bool
+    resubmit_after: float
+    store: Store | None
+    today: date | None
+    notify: Notify
+    confirm: preparing.Confirm | None
+    backends: Sequence[Backend]
+    teacher: Ref | None
+    method: Literal["sft"]
+    rendering: str | None
+    validation: str | Path | None
+    drop_refused: int
+    allow_hourly: bool
+    budget: float | None
+    price: float | None
+    teacher_max_tokens: int
+    hyperparameters: Mapping[str, int | float | str]
+    native: Mapping[str, Any]
+    seed: int | None
+    suffix: str | None
+    tags: Mapping[str, str]
+    kms_key: str | None
+    vpc: Vpc | None
+    service_account: str | None
+
+
 @overload
-def distill(data: str | Path, *, student: Ref, **options: Any) -> Run: ...
+def distill(data: str | Path, *, student: Ref, **options: Unpack[Options]) -> Run: ...
 @overload
-def distill(data: str | Path, *, student: Sequence[Ref], **options: Any) -> list[Run]: ...
+def distill(data: str | Path, *, student: Sequence[Ref], **options: Unpack[Options]) -> list[Run]: ...
 def distill(
     data: str | Path,
     *,
