@@ -1,1 +1,1 @@
-"""How a vendor is asked: one module per vendor, over the vendor's own SDK."""
+"""How a vendor is asked: one package per vendor, over the vendor's own SDK."""
