@@ -333,3 +333,60 @@ def test_killed_for_real_and_run_again_it_has_one_job(platform: str, vendors: Wo
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "ready"
     assert len(getattr(vendors, platform).jobs) == before + 1
+
+
+@pytest.mark.parametrize("wrong", ["2 hours", "nan", "-1", "soon"])
+def test_a_length_of_time_that_makes_no_sense_is_refused_before_anything_is_paid(
+    wrong: str, shell: Shell, vendors: World, lessons: Lessons
+) -> None:
+    before = len(vendors.openai.jobs)
+    flags = ["--student", STUDENTS["openai"], "--name", "timed", *TODAY]
+    assert shell("distill", lessons(20, seed=74), *flags, f"--timeout={wrong}") == 2
+    assert len(vendors.openai.jobs) == before
+
+
+def test_a_narrow_terminal_gets_the_columns_that_fit(
+    shell: Shell, vendors: World, lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    flags = ["--student", STUDENTS["openai"], "--name", "narrow", "--no-wait", *TODAY]
+    assert shell("distill", lessons(20, seed=75), *flags) == 0
+    monkeypatch.setattr("cloudistill.cli.distil.out", Console(width=60))
+    assert shell("jobs") == 0
+    assert "narrow" in shell.out
+    assert "ftjob" not in shell.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "exit_code"), [("tools", '["x"]', 2), ("tools", "{}", 2), ("tools", "not json", 2)]
+)
+def test_a_tools_file_that_makes_no_sense_is_refused(
+    name: str, text: str, exit_code: int, shell: Shell, vendors: World, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(text)
+    assert shell("chat", "openai:gpt-4.1-mini-2025-04-14", "hello", f"--{name}", path) == exit_code
+    assert "file.json" in shell.err
+
+
+def test_a_base_model_is_asked_in_words(shell: Shell, vendors: World) -> None:
+    assert shell("chat", "openai:gpt-4.1-mini-2025-04-14", "Where is my order?", "--system", "Be brief.") == 0
+    assert shell.out.strip()
+
+
+def test_flags_that_make_no_sense_are_refused(shell: Shell, vendors: World, lessons: Lessons) -> None:
+    data, student = lessons(20, seed=76), STUDENTS["bedrock"]
+    for flags in (
+        ["--set", "epochs"],
+        ["--set", "epochs=999"],
+        ["--set", "colour=3"],
+        ["--native", "x={"],
+        ["--native", "noSuchMember=1"],
+        ["--tag", "=x"],
+        ["--subnet", "subnet-1"],
+        ["--name", ""],
+        ["--method", "native"],
+    ):
+        assert shell("distill", data, "--student", student, *flags, *TODAY) == 2, flags
+        assert "Traceback" not in shell.err

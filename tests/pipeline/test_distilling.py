@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tests.conftest import STUDENTS, TODAY, rows_of
 from cloudistill import Run, RunStatus, Store, chat, distill, errors, get, jobs
 from cloudistill.emulators import World
 from cloudistill.formats.dataset import Dataset
+from cloudistill.pipeline import ordering
 
 Lessons = Callable[..., Path]
 PLATFORMS = sorted(STUDENTS)
@@ -381,3 +383,52 @@ def test_an_order_the_vendor_has_no_place_for_is_refused_before_the_teacher_is_p
         with pytest.raises(errors.UsageError):
             go(data, platform, name="odd", teacher="openai:gpt-4.1-2025-04-14", drop_refused=20, **wrong)
     assert vendors.openai.server.count("POST /v1/chat/completions") == asked
+
+
+def _shows_nothing(*_: object) -> None:
+    """A list that lags behind."""
+
+
+def test_an_order_in_doubt_is_looked_for_even_when_a_new_one_is_forced(vendors: World, lessons: Lessons) -> None:
+    data, before = lessons(30, seed=71), paid(vendors, "openai")
+    vendors.openai.server.fail(CREATES["openai"], kind="drop-after")
+    with pytest.MonkeyPatch.context() as lagging:
+        lagging.setattr(ordering, "_look", _shows_nothing)
+        with pytest.raises(errors.OutcomeUnknown):
+            go(data, "openai", name="doubt", wait=False)
+    found = go(data, "openai", name="doubt", wait=False, force_new=True)
+    assert found.record.attempt == 1
+    assert paid(vendors, "openai") == before + 1
+
+
+def test_no_student_begins_anew_while_another_is_refused(vendors: World, lessons: Lessons) -> None:
+    data, students = lessons(30, seed=72), [STUDENTS["openai"], STUDENTS["vertex"]]
+    first = distill(data, student=students, name="pair", today=TODAY, wait=False)
+    answers = iter([True, False])
+    with pytest.raises(errors.BudgetExceeded, match="not confirmed"):
+        distill(
+            data, student=students, name="pair", today=TODAY, wait=False, force_new=True,
+            confirm=lambda _run, _cost: next(answers),
+        )  # fmt: skip
+    again = distill(data, student=students, name="pair", today=TODAY, wait=False)
+    assert [run.job for run in again] == [run.job for run in first]
+
+
+def test_a_confirmed_order_is_never_recorded_as_refused(vendors: World, lessons: Lessons, tmp_path: Path) -> None:
+    data, name, path = lessons(30, seed=73), "", tmp_path
+    for instant in range(1, 40):  # until the process dies after the order is confirmed and before the job is recorded
+        name, path = f"sure-{instant}", tmp_path / f"{instant}.db"
+        with contextlib.suppress(Killed):
+            go(data, "openai", name=name, wait=False, store=Mortal(path, instant, durable=True))
+        with Store(path) as store:
+            intent = store.intent(name, "tuning", 1)
+            if intent is not None and intent.state == "confirmed":
+                break
+    before = paid(vendors, "openai")
+    vendors.openai.server.fail("GET /v1/fine_tuning/jobs", times=3, status=403, body=b'{"error": {"message": "no"}}')
+    with pytest.raises(errors.CloudistillError), Store(path) as store:
+        go(data, "openai", name=name, wait=False, store=store)
+    vendors.openai.server.faults.clear()
+    with Store(path) as store:
+        assert go(data, "openai", name=name, store=store).status is RunStatus.READY
+    assert paid(vendors, "openai") == before

@@ -13,7 +13,7 @@ import typer
 from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
 from cloudistill.cli.output import WIDE, JsonFlag, out, say, show, table
 from cloudistill.cli.progress import Board, interruptible
-from cloudistill.core.errors import UsageError
+from cloudistill.core.errors import CloudistillError, UsageError
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.estimating import Estimate
@@ -100,7 +100,6 @@ def distill(
 ) -> None:
     """The main job: check, label, upload, submit, wait, deploy. Run it again and it resumes, never paying twice."""
     from cloudistill.pipeline import verbs
-    from cloudistill.pipeline.watching import watch as follow
 
     recipe = _recipe(
         teacher=teacher,
@@ -121,7 +120,7 @@ def distill(
         tags=dict(_pairs(tag, "--tag")),
         vpc=_network(subnet, security_group),
     )
-    board = Board(quiet=as_json)
+    board, limit = Board(quiet=as_json), seconds(timeout) if timeout else None
     with interruptible():
         runs: list[Run] = verbs.distill(
             data,
@@ -138,7 +137,7 @@ def distill(
         )
     if not no_wait:
         ordered = [run for run in runs if run.error is None]
-        board.follow(ordered, follow(ordered, timeout=seconds(timeout) if timeout else None, pace=every))
+        _follow(board, ordered, limit, every)
     _finish(runs, as_json)
 
 
@@ -197,14 +196,27 @@ def _asker() -> Confirm | None:
     return ask
 
 
+def _follow(board: Board, runs: list[Run], limit: float | None, pace: float | None) -> None:
+    """Watch to the end; an error is kept on the runs it leaves unfinished, so that all of them are printed."""
+    from cloudistill.pipeline.watching import watch as look
+
+    try:
+        board.follow(runs, look(runs, timeout=limit, pace=pace))
+    except CloudistillError as error:
+        for run in runs:
+            if not run.status.is_final and run.error is None:
+                run.error = error
+
+
 def _finish(runs: list[Run], as_json: bool) -> None:
     """Print how each run stands, then exit with the first failure's code."""
     from cloudistill.pipeline.watching import failures
 
     documents = [run.to_json() for run in runs]
     show(documents[0] if len(documents) == 1 else documents, as_json, _runs_table(runs))
-    for error in (errors := failures(runs)):
-        say(error, "bold red")
+    errors = failures(runs)
+    for words in dict.fromkeys(str(error) for error in errors):
+        say(words, "bold red")
     for run in runs:
         if not as_json and run.model:
             say(f'ask it: cloudistill chat "{run.model}" "…"', "green")
@@ -262,13 +274,12 @@ def watch(
 ) -> None:
     """Follow runs of all vendors in one live table. Ctrl-C stops watching, not the jobs."""
     from cloudistill.pipeline import verbs
-    from cloudistill.pipeline.watching import watch as follow
 
     handles = [verbs.get(name) for name in runs]
     board = Board(quiet=as_json)
     for handle in handles:
         handle.notify = board.notify
-    board.follow(handles, follow(handles, timeout=seconds(timeout) if timeout else None, pace=every))
+    _follow(board, handles, seconds(timeout) if timeout else None, every)
     _finish(handles, as_json)
 
 

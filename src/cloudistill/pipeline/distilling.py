@@ -23,6 +23,7 @@ from cloudistill.pipeline.checking import Check
 from cloudistill.pipeline.labelling import label
 from cloudistill.pipeline.preparing import (
     Asked,
+    Renewal,
     Setting,
     check_order,
     check_rows,
@@ -30,6 +31,7 @@ from cloudistill.pipeline.preparing import (
     cost_facts,
     record,
     recorded,
+    redeploy,
     renews,
     take_up,
 )
@@ -43,30 +45,54 @@ from cloudistill.pipeline.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """One student's order after every check: the run is recorded, nothing is sent yet unless it was before."""
+    """One student's order after every check. Nothing is written or sent yet: all students are prepared first.
+
+    `checked` and `facts` are None for a run that goes on with what it ordered before.
+    """
 
     asked: Asked
-    run: Run
-    checked: Check | None
+    run: Run | None
+    renewal: Renewal
+    checked: Check | None = None
+    facts: dict[str, Any] | None = None
+
+    @property
+    def cost(self) -> float:
+        """The most that is still to be paid, in USD; 0 where it is not known or was ordered before."""
+        return (self.facts or {}).get("cost_estimate_usd", {}).get("high") or 0.0
 
 
 def prepare(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Prepared:
-    """Check everything that can be checked before money moves, and record the run; a recorded one is taken up.
+    """Check everything that can be checked before money moves, against what is recorded under the name.
 
     Raises:
-        Refused: nothing was sent; the message names the thing, the rule and the way out.
+        Refused: nothing was sent or recorded; the message names the thing, the rule and the way out.
         JobFailed: the run's last attempt failed, and no other was asked for.
     """
     asked = take_up(data, student, name, recipe, setting)
     run = recorded(asked, setting)
-    renew = run is not None and renews(run, asked, setting)
-    if run is not None and not renew and run.is_ordered():
-        return Prepared(asked=asked, run=run.or_raise(), checked=None)
+    renewal = renews(run, asked, setting) if run is not None else Renewal.NONE
+    if run is not None and renewal is not Renewal.ATTEMPT and run.is_ordered():
+        if renewal is Renewal.NONE:
+            run.or_raise()
+        return Prepared(asked=asked, run=run, renewal=renewal)
     checked = check_order(asked, setting)
-    return Prepared(asked=asked, run=record(run, asked, checked, setting, renew=renew), checked=checked)
+    facts = cost_facts(asked, checked, setting, ask=True)
+    return Prepared(asked=asked, run=run, renewal=renewal, checked=checked, facts=facts)
 
 
-def carry_out(prepared: Prepared, setting: Setting) -> Run:
+def begin(prepared: Prepared, setting: Setting) -> Run:
+    """Record the run, or its next attempt; from here on a rerun resumes it."""
+    run = prepared.run
+    if run is not None and prepared.renewal is Renewal.DEPLOYMENT:
+        redeploy(run)
+    if prepared.facts is None:
+        assert run is not None  # noqa: S101 - only a recorded run goes on without checks
+        return run
+    return record(run, prepared.asked, prepared.facts, setting, renew=prepared.renewal is Renewal.ATTEMPT)
+
+
+def carry_out(run: Run, prepared: Prepared, setting: Setting) -> None:
     """Label, upload and submit: what is not done yet, as far as the vendor having the order.
 
     Raises:
@@ -74,11 +100,11 @@ def carry_out(prepared: Prepared, setting: Setting) -> Run:
         OutcomeUnknown: a paid order may or may not have arrived.
         InvalidDataset: too many of the teacher's answers cannot be used.
     """
-    asked, run, checked, dataset = prepared.asked, prepared.run, prepared.checked, prepared.asked.dataset
+    asked, checked, dataset = prepared.asked, prepared.checked, prepared.asked.dataset
     if checked is None:
         if run.job is None:  # an order that may have arrived is looked for before anything else is checked
             submit_order(run, run.spec())
-        return run
+        return
     if checked.unanswered:
         dataset = _label(run, asked, setting)
         checked = check_rows(asked, dataset, setting, answered=True)
@@ -86,7 +112,6 @@ def carry_out(prepared: Prepared, setting: Setting) -> Run:
     training = _upload(run, "training", dataset, checked)
     validation = _validation(run, asked, setting)
     _submit(run, training, validation)
-    return run
 
 
 def _label(run: Run, asked: Asked, setting: Setting) -> Dataset:
@@ -124,8 +149,6 @@ def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
 
 def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
     """Write the rows in the student's spelling and store them at the vendor; what is there already is not sent."""
-    if known := run.record.facts.get(role):
-        return FileRef.parse(known)
     order, backend = run.record.order, run.trains()
     spelling = registry.get(order["format"], order["rendering"])
     refused = frozenset(checked.refused_lines)

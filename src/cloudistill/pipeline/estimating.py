@@ -66,7 +66,8 @@ def estimate(
         *(["the price per million training tokens"] if rates[1] is None else []),
         *([f"the price of asking {teacher}"] if taught is None else []),
     ]
-    high = _cost(check.tokens.most, passes[1], rates[1])
+    owed = check.unanswered * teacher_max_tokens if teacher else 0
+    high = _cost(check.tokens.most + owed, passes[1], rates[1])
     return Estimate(
         student=student,
         low=_cost(check.tokens.least, passes[0], rates[0]),

@@ -167,10 +167,9 @@ def _keep(file: BinaryIO, labels: Labels, digest: str, future: Future[Answer], m
     try:
         answer = future.result()
     except InvalidRequest as error:
-        kept = _Kept(digest, refusal=str(error))
-    else:
-        kept = _judged(digest, answer, max_tokens)
-    labels.kept[digest] = kept
+        labels.kept[digest] = _Kept(digest, refusal=str(error))  # cost nothing: the next run asks again
+        return
+    labels.kept[digest] = kept = _judged(digest, answer, max_tokens)
     file.write(dump(kept) + b"\n")
     file.flush()
 

@@ -8,6 +8,7 @@ it is repeated only when the vendor certainly did not take it, or drops a second
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -120,7 +121,8 @@ def _settle(
         raise error
     found = _look(order, backend, doubt)
     if found is None and order.idempotent and not isinstance(error, NameConflict):
-        found = ask(backend, order.create, doubt.patience)
+        with suppress(PlatformError):  # the first may have arrived, whatever becomes of the second
+            found = ask(backend, order.create, doubt.patience)
     if found is None:
         store.settle(intent, "refused" if isinstance(error, NameConflict) else "unconfirmed")
         raise error if isinstance(error, NameConflict) else _unknown(order, intent, doubt) from error

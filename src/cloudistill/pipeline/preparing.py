@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -114,23 +115,40 @@ def recorded(asked: Asked, setting: Setting) -> Run | None:
         return None
     run = Run(setting.store, record, asked.backend, setting.doubt, setting.notify)
     run.trains()
-    if record.order != asked.order and not (setting.force_new or not run.is_ordered()):
+    forced = setting.force_new and run.job is not None
+    if record.order != asked.order and run.is_ordered() and not forced:
         raise _other_content(record, asked)
     return run
 
 
-def renews(run: Run, asked: Asked, setting: Setting) -> bool:
-    """Whether the run begins anew: it was asked for after a failure, forced, or nothing was ordered of other content.
+class Renewal(Enum):
+    """What of a recorded run begins anew: nothing, its deployment alone, or another attempt that is paid for."""
 
-    A student that was trained and only failed to deploy is deployed again, not trained again.
+    NONE = "none"
+    DEPLOYMENT = "deployment"
+    ATTEMPT = "attempt"
+
+
+def renews(run: Run, asked: Asked, setting: Setting) -> Renewal:
+    """What begins anew, by what was asked for and how the run stands.
+
+    An order in doubt is looked for before another is paid, whatever was asked; a student that was trained and only
+    failed to deploy is deployed again, not trained again.
     """
-    failed = run.status in {RunStatus.FAILED, RunStatus.CANCELLED}
-    if setting.again and failed and not setting.force_new and (facts := run.record.facts).get("trained"):
-        attempt = facts.get("deployment_attempt", 1) + 1
-        fresh: dict[str, Any] = {"deployment": None, "failure": None, "deployment_attempt": attempt}
-        run.record = run.store.update(run.name, status=RunStatus.DEPLOYING, **fresh)
-        return False
-    return setting.force_new or (setting.again and failed) or run.record.order != asked.order
+    if run.job is None and run.is_ordered():
+        return Renewal.NONE
+    if setting.force_new or run.record.order != asked.order:
+        return Renewal.ATTEMPT
+    if setting.again and run.status in {RunStatus.FAILED, RunStatus.CANCELLED}:
+        return Renewal.DEPLOYMENT if run.record.facts.get("trained") else Renewal.ATTEMPT
+    return Renewal.NONE
+
+
+def redeploy(run: Run) -> None:
+    """Let the next look order another deployment of what was trained."""
+    attempt = run.record.facts.get("deployment_attempt", 1) + 1
+    fresh: dict[str, Any] = {"deployment": None, "failure": None, "deployment_attempt": attempt}
+    run.record = run.store.update(run.name, status=RunStatus.DEPLOYING, **fresh)
 
 
 def _other_content(record: Record, asked: Asked) -> RunConflict:
@@ -237,9 +255,8 @@ def _estimate(asked: Asked, checked: Check, setting: Setting) -> Estimate:
     )
 
 
-def record(run: Run | None, asked: Asked, checked: Check, setting: Setting, *, renew: bool) -> Run:
-    """Hold the cost against the budget, then record the run with its payer; from here on a rerun resumes it."""
-    facts = cost_facts(asked, checked, setting, ask=True)
+def record(run: Run | None, asked: Asked, facts: dict[str, Any], setting: Setting, *, renew: bool) -> Run:
+    """Record the run with its payer, or its next attempt."""
     store, backend = setting.store, asked.backend
     if run is None:
         payer = once(backend, backend.payer)

@@ -76,10 +76,10 @@ class Run:
 
     def refresh(self) -> Run:
         """Ask the vendor once and record the answer and the step that follows; a final run is left alone."""
-        if self.status in {RunStatus.WAITING, RunStatus.LOST}:
-            _poll_job(self)
-        elif self.status is RunStatus.DEPLOYING:
+        if self.status is RunStatus.DEPLOYING:
             _poll_deployment(self)
+        elif self.job is not None and not self.status.is_final:
+            _poll_job(self)
         return self
 
     def wait(self, timeout: float | None = None, *, pace: float | None = None) -> Run:
@@ -233,9 +233,12 @@ def submit_order(run: Run, spec: JobSpec) -> Job:
     except OutcomeUnknown:
         run.record = run.store.update(run.name, status=RunStatus.UNCONFIRMED)
         raise
+    except RunConflict:  # another process is placing it: what stands in the record is its own
+        raise
     except CloudistillError as error:
         refused = not isinstance(error, PlatformError) or error.outcome == "refused"
-        run.record = run.store.update(run.name, status=RunStatus.REFUSED if refused else None, failure=str(error))
+        status = RunStatus.UNCONFIRMED if run.is_ordered() else RunStatus.REFUSED if refused else None
+        run.record = run.store.update(run.name, status=status, failure=str(error))
         raise
     _record_job(run, job)
     return job

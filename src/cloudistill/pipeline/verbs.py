@@ -130,7 +130,9 @@ def distill(
         distilling.prepare(data, ref, run_name, asked, setting) for ref, run_name in zip(students, names, strict=True)
     ]
     _require_common_budget(prepared, asked.budget)
-    runs = [_carried_out(order, setting) for order in prepared]
+    runs = [distilling.begin(order, setting) for order in prepared]
+    for run, order in zip(runs, prepared, strict=True):
+        _carry_out(run, order, setting)
     if not several:
         runs[0].or_raise()
     if wait:
@@ -141,18 +143,17 @@ def distill(
 
 def _require_common_budget(orders: Sequence[distilling.Prepared], budget: float | None) -> None:
     """Hold the students' costs together against the budget, before any of them is ordered."""
-    highs = [order.run.record.facts["cost_estimate_usd"]["high"] for order in orders if order.checked is not None]
-    if budget is not None and sum(highs) > budget:
-        raise BudgetExceeded(f"the students together may cost {sum(highs):.2f} USD, above the budget of {budget:.2f}")
+    together = sum(order.cost for order in orders)
+    if budget is not None and together > budget:
+        raise BudgetExceeded(f"the students together may cost {together:.2f} USD, above the budget of {budget:.2f}")
 
 
-def _carried_out(order: distilling.Prepared, setting: preparing.Setting) -> Run:
-    """The run, with its error if it has one: one vendor's refusal does not stop the other students."""
+def _carry_out(run: Run, order: distilling.Prepared, setting: preparing.Setting) -> None:
+    """Order it, or keep the error on the run: one vendor's refusal does not stop the other students."""
     try:
-        return distilling.carry_out(order, setting)
+        distilling.carry_out(run, order, setting)
     except CloudistillError as error:
-        order.run.error = error
-        return order.run
+        run.error = error
 
 
 def run_names(name: str | None, students: Sequence[ModelRef], store: Store) -> list[str | None]:

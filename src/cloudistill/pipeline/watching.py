@@ -70,6 +70,7 @@ def watch(runs: Sequence[Run], *, timeout: float | None = None, pace: float | No
     """
     for run in runs:
         _require_order(run)
+        run.error = None
     started, slept = time.monotonic(), 0.0
     turns = [_Turn(0.0, index, run) for index, run in enumerate(runs) if not run.status.is_final]
     troubles: list[CloudistillError] = []
@@ -84,7 +85,9 @@ def watch(runs: Sequence[Run], *, timeout: float | None = None, pace: float | No
         try:
             _look(turn, max(slept, time.monotonic() - started))
         except CloudistillError as error:
+            turn.run.error = error
             troubles.append(error)
+            _tell(turn.run, str(error))
             continue
         yield turn.run
         if not turn.run.status.is_final and turn.run.status is not RunStatus.LOST:
