@@ -37,9 +37,9 @@ def _nobody_elses_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv("NO_GCE_CHECK", "true")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fast_world() -> Iterator[World]:
-    """All three vendors, an hour of vendor time in about a second."""
+    """All three vendors, an hour of vendor time in about a second; anew in each module, before models end."""
     with emulate(today=TODAY, speed=4000.0) as world:
         yield world
 
@@ -51,6 +51,16 @@ def vendors(fast_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return fast_world
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    """OpenAI alone, on a clock that stands still until a test moves it."""
+    with emulate("openai", today=TODAY) as world:
+        for name, value in world.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        yield world
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_a_time_limit_exits_6_and_prints_how_to_go_on(shell: Shell, vendors: Wor
     assert "cloudistill watch late" in shell.err
 
 
-def test_a_cancelled_job_exits_5(shell: Shell, vendors: World, lessons: Lessons) -> None:
+def test_a_cancelled_job_exits_5(shell: Shell, standing: World, lessons: Lessons) -> None:
     data = lessons(20, seed=31)
     flags = ["--student", STUDENTS["openai"], "--name", "stopped", *TODAY]
     assert shell("distill", data, *flags, "--no-wait") == 0

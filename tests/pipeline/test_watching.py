@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,12 @@ from tests.conftest import STUDENTS, TODAY
 from cloudistill import JobSpec, Run, RunStatus, Store, distill, errors, get, submit, watch
 from cloudistill.backends.backend import Trains
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
-from cloudistill.emulators import World, emulate
+from cloudistill.emulators import World
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.retry import Patience
 
 Lessons = Callable[..., Path]
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
-    """OpenAI alone, on a clock that only the watcher's own sleeping moves."""
-    with emulate("openai", today=TODAY) as world:
-        for name, value in world.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(tmp_path)
-        yield world
 
 
 def ordered(world: World, data: Path, name: str = "r") -> tuple[Run, list[float], list[str]]:
@@ -46,43 +36,45 @@ def ordered(world: World, data: Path, name: str = "r") -> tuple[Run, list[float]
     return run, slept, told
 
 
-def test_the_pace_is_the_platforms_own_and_grows(slow: World, lessons: Lessons) -> None:
-    run, slept, told = ordered(slow, lessons(20))
-    polls = slow.openai.server.count("GET /v1/fine_tuning/jobs/")
+def test_the_pace_is_the_platforms_own_and_grows(standing: World, lessons: Lessons) -> None:
+    run, slept, told = ordered(standing, lessons(20))
+    polls = standing.openai.server.count("GET /v1/fine_tuning/jobs/")
     run.wait()
     assert run.status is RunStatus.READY
     assert max(slept) > 1.5 * slept[0] >= 8
-    assert slow.openai.server.count("GET /v1/fine_tuning/jobs/") - polls == len(slept) + 1
+    assert standing.openai.server.count("GET /v1/fine_tuning/jobs/") - polls == len(slept) + 1
     assert "queued" in told
 
 
-def test_the_vendors_wish_to_be_left_alone_is_obeyed(slow: World, lessons: Lessons) -> None:
-    run, slept, _ = ordered(slow, lessons(20))
-    slow.openai.server.fail("GET /v1/fine_tuning/jobs/", status=429, headers={"Retry-After": "45"},
+def test_the_vendors_wish_to_be_left_alone_is_obeyed(standing: World, lessons: Lessons) -> None:
+    run, slept, _ = ordered(standing, lessons(20))
+    standing.openai.server.fail("GET /v1/fine_tuning/jobs/", status=429, headers={"Retry-After": "45"},
                             body=b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}')  # fmt: skip
     run.wait(pace=1.0)
     assert max(slept) >= 45
 
 
 def test_a_job_that_is_not_found_is_lost_only_after_minutes_and_found_again_later(
-    slow: World, lessons: Lessons
+    standing: World, lessons: Lessons
 ) -> None:
-    run, slept, _ = ordered(slow, lessons(20))
+    run, slept, _ = ordered(standing, lessons(20))
     gone: dict[str, Any] = {"status": 404, "body": b'{"error": {"message": "no such job"}}'}
-    slow.openai.server.fail("GET /v1/fine_tuning/jobs/", times=1000, **gone)
+    standing.openai.server.fail("GET /v1/fine_tuning/jobs/", times=1000, **gone)
     with pytest.raises(errors.OutcomeUnknown, match="not known to the vendor"):
         run.wait()
     assert run.status is RunStatus.LOST
     assert sum(slept) >= 120
-    slow.openai.server.faults.clear()
+    standing.openai.server.faults.clear()
     run.refresh()
     assert run.status is RunStatus.WAITING
     assert run.wait().status is RunStatus.READY
 
 
-def test_refused_credentials_pause_the_watching_and_fail_nothing(slow: World, lessons: Lessons) -> None:
-    run, _, _ = ordered(slow, lessons(20))
-    slow.openai.server.fail("GET /v1/fine_tuning/jobs/", times=2, status=401, body=b'{"error": {"message": "who?"}}')
+def test_refused_credentials_pause_the_watching_and_fail_nothing(standing: World, lessons: Lessons) -> None:
+    run, _, _ = ordered(standing, lessons(20))
+    standing.openai.server.fail(
+        "GET /v1/fine_tuning/jobs/", times=2, status=401, body=b'{"error": {"message": "who?"}}'
+    )
     with pytest.raises(errors.StillRunning, match="cloudistill watch r"):
         run.wait()
     assert run.status is RunStatus.WAITING

@@ -121,7 +121,7 @@ def distill(
         vpc=_network(subnet, security_group),
     )
     board, limit = Board(quiet=as_json), seconds(timeout) if timeout else None
-    with interruptible():
+    with interruptible(board):
         runs: list[Run] = verbs.distill(
             data,
             student=student,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def interruptible() -> Generator[None]:
+def interruptible(board: Board) -> Generator[None]:
     """Ctrl-C before the wait stops here, not at the vendor.
 
     Raises:
@@ -34,6 +34,8 @@ def interruptible() -> Generator[None]:
         raise StillRunning(
             "stopped. Run the same command again: it goes on at the first step that is not done"
         ) from None
+    finally:
+        board.close()
 
 
 class Board:
@@ -58,6 +60,10 @@ class Board:
         elif event.total is None and self._said.get(event.run) != event.message:
             self._said[event.run] = event.message
             say(f"{event.run}: {event.message}", "dim")
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever stopped the work."""
+        self._bars.stop()
 
     def _bar(self, event: Event) -> None:
         key = f"{event.run} {event.step}"

@@ -121,6 +121,8 @@ def label(
         return ask(backend, lambda: backend.generate(teacher, request), patience)
 
     with _only_writer(path) as file, ThreadPoolExecutor(AT_ONCE) as pool:
+        labels = Labels(teacher, path)  # another process may have asked some of them in the meantime
+        wanted = {digest: example for digest, example in wanted.items() if labels.lacks(digest, max_tokens)}
         questions = iter(wanted.items())
         flying = {pool.submit(answer, example): digest for digest, example in islice(questions, AT_ONCE)}
         try:
