@@ -95,6 +95,7 @@ def test_check_lists_findings_with_file_line_rule_message_and_remedy(shell: Shel
     finding = next(finding for finding in shell.document["findings"] if finding["level"] == "error")
     assert (finding["line"], finding["rule"]) == (21, "not-json")
     assert {"file", "line", "rule", "message", "remedy"} <= set(finding)
+    assert shell.document["estimate"]["high"] > 0
 
 
 def test_a_clean_file_passes_the_check(shell: Shell, lessons: Lessons) -> None:

@@ -31,6 +31,11 @@ def test_text_that_looks_like_a_special_token_is_counted_and_not_refused() -> No
     assert counter("o200k_base").count(odd).least > 1
 
 
+def test_a_text_longer_than_the_tokenizer_takes_is_counted_in_pieces() -> None:
+    long = Example(messages=(Message(role="user", content="word " * 400_000),))
+    assert 399_000 < counter("o200k_base").count(long).least < 402_000
+
+
 @pytest.mark.parametrize("tokenizer", ["o200k_base", None])
 def test_calls_and_tools_count_too(tokenizer: str | None) -> None:
     plain = counter(tokenizer).count(HELLO)

@@ -302,8 +302,3 @@ def test_findings_beyond_what_anybody_reads_are_counted_not_kept(tmp_path: Path)
     assert result.rows_in == len(result.refused_lines) == MAX_FINDINGS + 5
     assert (0, "more-findings") in broken(result, "warning")
     assert len(result.findings) < MAX_FINDINGS + 20
-
-
-def test_a_very_long_text_is_counted_in_pieces(tmp_path: Path) -> None:
-    result = checked(tmp_path, [row("word " * 400_000)])
-    assert result.tokens.longest == 0 or result.tokens.longest > 100_000

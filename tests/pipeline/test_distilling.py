@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import Connection
-from tests.conftest import STUDENTS, TODAY, rows_of
 
 from cloudistill import Run, RunStatus, Store, chat, distill, errors, get, jobs
 from cloudistill.emulators import World
 from cloudistill.formats.dataset import Dataset
 from cloudistill.pipeline import ordering
+from tests.conftest import STUDENTS, TODAY, rows_of
 
 Lessons = Callable[..., Path]
 PLATFORMS = sorted(STUDENTS)
@@ -72,20 +72,14 @@ def test_a_colleague_with_an_empty_store_adopts_the_job(
     assert paid(vendors, platform) == before + 1
 
 
+@pytest.mark.parametrize("kind", ["drop-after", "garble"])
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_lost_answer_to_the_order_is_adopted_by_looking(platform: str, vendors: World, lessons: Lessons) -> None:
+def test_an_order_whose_answer_is_lost_or_a_web_page_is_adopted_by_looking(
+    platform: str, kind: str, vendors: World, lessons: Lessons
+) -> None:
     data, before = lessons(30, seed=4), paid(vendors, platform)
-    getattr(vendors, platform).server.fail(CREATES[platform], kind="drop-after")
-    run = go(data, platform, name="lost-answer", wait=False)
-    assert run.job is not None
-    assert paid(vendors, platform) == before + 1
-
-
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_web_page_instead_of_an_answer_is_no_job_named_none(platform: str, vendors: World, lessons: Lessons) -> None:
-    data, before = lessons(30, seed=5), paid(vendors, platform)
-    getattr(vendors, platform).server.fail(CREATES[platform], kind="garble")
-    run = go(data, platform, name="garbled", wait=False)
+    getattr(vendors, platform).server.fail(CREATES[platform], kind=kind)
+    run = go(data, platform, name=kind, wait=False)
     assert run.job is not None
     assert "None" not in str(run.job)
     assert paid(vendors, platform) == before + 1

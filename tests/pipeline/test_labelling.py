@@ -9,38 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import rows_of
 
 from cloudistill.backends.backend import Answer
-from cloudistill.core.errors import AuthenticationFailed, InvalidRequest, PlatformError, RunConflict, ServiceTrouble
+from cloudistill.core.errors import AuthenticationFailed, InvalidRequest, RunConflict, ServiceTrouble
 from cloudistill.core.example import Message
-from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
 from cloudistill.pipeline.labelling import Labelled, Labels, label
 from cloudistill.pipeline.retry import Patience
+from tests.conftest import rows_of
+from tests.pipeline import acme
 
 TEACHER = ModelRef.parse("acme:teacher")
 Lessons = Callable[..., Path]
 
 
 @dataclass
-class Acme:
+class Acme(acme.Backend):
     """A teacher that says "yes", after the troubles it is told to raise first."""
 
-    platform: str = "acme"
     asked: int = 0
     troubles: list[Exception] = field(default_factory=list[Exception])
     cut_below: int = 0
-
-    def classify(self, error: Exception) -> PlatformError:
-        return ServiceTrouble(str(error), platform=self.platform)
-
-    def payer(self) -> str:
-        return "acme 1"
-
-    def preflight(self, student: ModelRef | None = None) -> list[Finding]:
-        return []
 
     def generate(self, model: ModelRef, request: Any) -> Answer:
         self.asked += 1

@@ -12,40 +12,28 @@ from cloudistill.core.errors import (
     InvalidRequest,
     NameConflict,
     OutcomeUnknown,
-    PlatformError,
     RateLimited,
     RunConflict,
     ServiceTrouble,
 )
-from cloudistill.core.finding import Finding
-from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.ordering import Doubt, Order, place
 from cloudistill.pipeline.retry import Patience
 from cloudistill.pipeline.store import Store
+from tests.pipeline import acme
 
 LOST = ServiceTrouble("connection reset", platform="acme", outcome="maybe")
 
 
 @dataclass
-class Acme:
+class Acme(acme.Backend):
     """A vendor with one shelf of orders; `trouble` is raised around the next creates, before or after taking them."""
 
-    platform: str = "acme"
     idempotent: bool = False
     taken: list[str] = field(default_factory=list[str])
     before: list[Exception] = field(default_factory=list[Exception])
     after: list[Exception] = field(default_factory=list[Exception])
     hidden_for: int = 0
     looks: int = 0
-
-    def classify(self, error: Exception) -> PlatformError:
-        return ServiceTrouble(str(error), platform=self.platform)
-
-    def payer(self) -> str:
-        return "acme 1"
-
-    def preflight(self, student: ModelRef | None = None) -> list[Finding]:
-        return []
 
     def create(self, marker: str) -> str:
         if self.before:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import STUDENTS, TODAY
 
 from cloudistill import JobSpec, Run, RunStatus, Store, distill, errors, get, submit, watch
 from cloudistill.backends.backend import Trains
@@ -16,6 +15,7 @@ from cloudistill.emulators import World
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.retry import Patience
+from tests.conftest import STUDENTS, TODAY
 
 Lessons = Callable[..., Path]
 
@@ -142,3 +142,14 @@ def test_a_ready_backend_is_used_as_it_is(vendors: World, lessons: Lessons) -> N
     )
     assert run.trains() is backend
     assert isinstance(run.job, JobRef)
+
+
+def test_a_run_that_only_waits_for_its_deployment_has_nothing_to_cancel(vendors: World, lessons: Lessons) -> None:
+    run = distill(lessons(20, seed=45), student=STUDENTS["bedrock"], name="trained", today=TODAY, wait=False)
+    while run.status is RunStatus.WAITING:
+        run.refresh()
+    deployed = len(vendors.bedrock.deployments)
+    with pytest.raises(errors.UsageError, match="no job to cancel"):
+        run.cancel()
+    assert len(vendors.bedrock.deployments) == deployed
+    assert run.status is RunStatus.DEPLOYING

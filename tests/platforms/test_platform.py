@@ -9,7 +9,7 @@ import pytest
 
 from cloudistill.core.errors import UsageError
 from cloudistill.platforms.hyperparameter import AutoEpochs, Hyperparameter, Value
-from cloudistill.platforms.platform import Model, load, load_file
+from cloudistill.platforms.platform import Model, load, parse
 
 READ = date(2026, 11, 24)
 END = date(2027, 1, 14)
@@ -54,10 +54,8 @@ def model(**facts: object) -> Model:
     return Model.model_validate({"id": "m", "title": "M", "roles": ["student"], "source": "s", "checked": READ} | facts)
 
 
-def read(tmp_path: Path, text: str) -> str:
-    path = tmp_path / "facts.toml"
-    path.write_text(text)
-    return str(load_file(path).model_dump())
+def read(text: str) -> str:
+    return str(parse(text, "facts.toml").model_dump())
 
 
 def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
@@ -74,10 +72,8 @@ def test_facts_are_read_once() -> None:
     assert load("openai") is load("openai")
 
 
-def test_a_file_of_ones_own_is_read_and_a_row_goes_before_its_family(tmp_path: Path) -> None:
-    path = tmp_path / "facts.toml"
-    path.write_text(SMALL)
-    platform = load_file(path)
+def test_a_models_row_goes_before_its_family() -> None:
+    platform = parse(SMALL, "facts.toml")
     found = platform.model("a:b")
     assert found is not None
     assert (found.context, found.source, found.checked) == (4096, "the row", READ)
@@ -94,10 +90,10 @@ def test_a_file_of_ones_own_is_read_and_a_row_goes_before_its_family(tmp_path: P
         ("[job_words]\nsource", "[job_words]\norigin"),
     ],
 )
-def test_an_unknown_key_is_refused(tmp_path: Path, old: str, new: str) -> None:
-    read(tmp_path, SMALL)
+def test_an_unknown_key_is_refused(old: str, new: str) -> None:
+    read(SMALL)
     with pytest.raises(UsageError, match="Extra inputs are not permitted"):
-        read(tmp_path, SMALL.replace(old, new, 1))
+        read(SMALL.replace(old, new, 1))
 
 
 @pytest.mark.parametrize("line", ['source = "the row"\n', "checked = 2026-11-24\n"])
@@ -105,7 +101,7 @@ def test_a_table_without_origin_is_refused(tmp_path: Path, line: str) -> None:
     head, _, row = SMALL.partition("[models")
     bare = head.replace('source = "the family"\nchecked = 2026-01-01\n', "") + "[models" + row.replace(line, "")
     with pytest.raises(UsageError, match="Field required"):
-        read(tmp_path, bare)
+        read(bare)
 
 
 @pytest.mark.parametrize(
@@ -118,21 +114,9 @@ def test_a_table_without_origin_is_refused(tmp_path: Path, line: str) -> None:
         ("name =", "nom ="),
     ],
 )
-def test_facts_that_do_not_hold_together_are_refused_with_the_file(tmp_path: Path, old: str, new: str) -> None:
+def test_facts_that_do_not_hold_together_are_refused_with_the_file(old: str, new: str) -> None:
     with pytest.raises(UsageError, match=r"facts\.toml"):
-        read(tmp_path, SMALL.replace(old, new, 1))
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere\.toml"):
-        load_file(tmp_path / "nowhere.toml")
-
-
-def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "latin.toml"
-    path.write_bytes(b"name = '\xe9'")
-    with pytest.raises(UsageError, match=r"latin\.toml"):
-        load_file(path)
+        read(SMALL.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(("today", "ended"), [(date(2027, 1, 13), False), (END, True), (date(2027, 1, 15), True)])

@@ -53,14 +53,15 @@ def check(
         allow_hourly=allow_hourly,
         rendering=rendering,
     )
+    cost = estimate(result, result.student, today=day(today) or datetime.now(UTC).date())
     if as_json:
-        show(result.to_json(), as_json=True)
+        show(result.to_json() | {"estimate": cost.to_json()}, as_json=True)
     else:
         show_findings(result.findings)
         refused = len(result.refused_lines)
         say(f"{result.rows_in} rows: {result.rows_ok} fit {student}, {refused} refused", "bold")
         say(result.tokens)
-        say(estimate(result, result.student, today=day(today) or datetime.now(UTC).date()))
+        say(cost)
     raise typer.Exit(3 if result.errors else 0)
 
 

@@ -145,9 +145,9 @@ def _environment(variables: dict[str, str]) -> Generator[None]:
 
 
 def _base(student: ModelRef) -> str:
-    """The untuned model as it is called: Bedrock names a tunable one with its context behind the callable id."""
-    head, _, context = student.id.rpartition(":")
-    return f"{student.platform}:{head if context.endswith('k') else student.id}"
+    """The untuned model as it is called."""
+    model = load(student.platform).model(student.id)
+    return f"{student.platform}:{(model and model.called_as) or student.id}"
 
 
 def _ask(run: Run, model: str, lessons: Sequence[Example]) -> list[Answer | None]:

@@ -161,17 +161,18 @@ def _check_blocks(normal: Example) -> None:
 
 
 def _spelt_turns(messages: Sequence[Message], *, in_text: bool) -> list[dict[str, Any]]:
-    spelt: list[dict[str, Any]] = []
-    names: dict[str, str] = {}
-    for message in messages:
-        if message.role == "system":
-            continue
-        names.update((call.id, call.name) for call in message.tool_calls)
-        role = "assistant" if message.role == "assistant" else "user"
-        if not spelt or spelt[-1]["role"] != role:
-            spelt.append({"role": role, "content": []})
-        spelt[-1]["content"] += _text_blocks(message, names) if in_text else _tool_blocks(message)
-    return spelt
+    names = turns.called(messages)
+    return [
+        {
+            "role": "assistant" if assistants else "user",
+            "content": [
+                block
+                for message in spoken
+                for block in (_text_blocks(message, names) if in_text else _tool_blocks(message))
+            ],
+        }
+        for assistants, spoken in turns.by_speaker(messages)
+    ]
 
 
 def _text_blocks(message: Message, names: dict[str, str]) -> list[Block]:

@@ -106,17 +106,14 @@ def _spelt_tool(tool: Tool) -> dict[str, Any]:
 
 
 def _spelt_contents(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    contents: list[dict[str, Any]] = []
-    names: dict[str, str] = {}
-    for message in messages:
-        if message.role == "system":
-            continue
-        names.update((call.id, call.name) for call in message.tool_calls)
-        role = "model" if message.role == "assistant" else "user"
-        if not contents or contents[-1]["role"] != role:
-            contents.append({"role": role, "parts": []})
-        contents[-1]["parts"] += _spelt_parts(message, names)
-    return contents
+    names = turns.called(messages)
+    return [
+        {
+            "role": "model" if assistants else "user",
+            "parts": [part for message in spoken for part in _spelt_parts(message, names)],
+        }
+        for assistants, spoken in turns.by_speaker(messages)
+    ]
 
 
 def _spelt_parts(message: Message, names: dict[str, str]) -> list[Part]:

@@ -235,3 +235,24 @@ def plain_tool(tool: Tool) -> Tool:
     if tool.strict is None and tool.description != "":
         return tool
     return replace(tool, strict=None, description=tool.description or None)
+
+
+def by_speaker(messages: Sequence[Message]) -> list[tuple[bool, list[Message]]]:
+    """The turns of vendors that let two sides speak in turn: whether it is the assistant's, and its messages.
+
+    System messages stand elsewhere in such formats and are left out.
+    """
+    turns: list[tuple[bool, list[Message]]] = []
+    for message in messages:
+        if message.role == "system":
+            continue
+        assistants = message.role == "assistant"
+        if not turns or turns[-1][0] != assistants:
+            turns.append((assistants, []))
+        turns[-1][1].append(message)
+    return turns
+
+
+def called(messages: Sequence[Message]) -> dict[str, str]:
+    """Which tool each call id names, for formats whose results name the tool."""
+    return {call.id: call.name for message in messages for call in message.tool_calls}

@@ -83,7 +83,7 @@ def _not_a_student(facts: Platform, ref: ModelRef, model: Model | None, today: d
 
 
 def _nothing(facts: Platform) -> str:
-    return f"No student is known on {facts.title} that can be tuned: choose another platform, or get newer facts."
+    return f"No student is known on {facts.title} that can be tuned: choose another platform, or upgrade cloudistill."
 
 
 def _closed(facts: Platform, model: Model, today: date) -> Finding | None:
@@ -127,7 +127,7 @@ def alternatives(facts: Platform, model: Model, today: date) -> str:
         if "student" in other.roles and not other.hourly and _tunable(other, today)
     ]
     if not found:
-        tail = f"No student in these facts can be tuned on {today}: upgrade cloudistill, or get newer facts."
+        tail = f"No student in these facts can be tuned on {today}: upgrade cloudistill."
     else:
         tail = f"Students that can be tuned on {today}: {', '.join(found[:6])}."
     return f"{_instead(model)} {tail}".strip()

@@ -27,7 +27,6 @@ from cloudistill.pipeline.preparing import (
     Setting,
     check_order,
     check_rows,
-    check_validation,
     cost_facts,
     record,
     recorded,
@@ -109,8 +108,9 @@ def carry_out(run: Run, prepared: Prepared, setting: Setting) -> None:
         dataset = _label(run, asked, setting)
         checked = check_rows(asked, dataset, setting, answered=True)
         run.record = run.store.update(run.name, **cost_facts(asked, checked, setting))
-    training = _upload(run, "training", dataset, checked)
-    validation = _validation(run, asked, setting)
+    training = _upload(run, "training", dataset, frozenset(checked.refused_lines))
+    held_out = asked.recipe.validation
+    validation = _upload(run, "validation", Dataset(held_out)) if held_out else None
     _submit(run, training, validation)
 
 
@@ -140,18 +140,10 @@ def answers_file(store: Store, dataset: Dataset, teacher: ModelRef) -> Path:
     return store.folder / "answers" / f"{who}.jsonl"
 
 
-def _validation(run: Run, asked: Asked, setting: Setting) -> FileRef | None:
-    checked = check_validation(asked, setting)
-    if checked is None or asked.recipe.validation is None:
-        return None
-    return _upload(run, "validation", Dataset(asked.recipe.validation), checked)
-
-
-def _upload(run: Run, role: str, dataset: Dataset, checked: Check) -> FileRef:
+def _upload(run: Run, role: str, dataset: Dataset, refused: frozenset[int] = frozenset()) -> FileRef:
     """Write the rows in the student's spelling and store them at the vendor; what is there already is not sent."""
     order, backend = run.record.order, run.trains()
     spelling = registry.get(order["format"], order["rendering"])
-    refused = frozenset(checked.refused_lines)
     kept = (row for row in dataset.rows() if row.line not in refused)
     with _step(run, "upload", role=role), _draft(run.store) as draft:
         with draft.open("wb") as out:

@@ -175,7 +175,7 @@ def check_order(asked: Asked, setting: Setting) -> Check:
     findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
     if errors := [finding for finding in findings if finding.is_error]:
         raise MissingSetup(str(errors[0]), errors)
-    check_validation(asked, setting)
+    _check_validation(asked, setting)
     return checked
 
 
@@ -194,16 +194,15 @@ def check_rows(asked: Asked, dataset: Dataset, setting: Setting, *, answered: bo
     return checked
 
 
-def check_validation(asked: Asked, setting: Setting) -> Check | None:
+def _check_validation(asked: Asked, setting: Setting) -> None:
     """The held-out rows that the vendor reports its loss on; none of them may be refused."""
     if asked.recipe.validation is None:
-        return None
+        return
     dataset = Dataset(asked.recipe.validation)
     checked = check(dataset, asked.student, today=setting.today, rendering=asked.order["rendering"])
     broken = [finding for finding in checked.errors if finding.line]
     if broken:
         raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)
-    return checked
 
 
 def refuse_rows(checked: Check, allowed: int) -> None:

@@ -94,10 +94,10 @@ class Run:
 
     def cancel(self) -> Run:
         """Ask the vendor to stop the job; it may take a while, and what is trained so far is billed."""
-        if self.job is None or self.status.is_final:
+        if self.status is not RunStatus.DEPLOYING:  # there the job is done, and a look would order the deployment
+            self.refresh()
+        if self.job is None or self.status.is_final or self.status is RunStatus.DEPLOYING:
             raise UsageError(f"run {self.name!r} is {self.status}: there is no job to cancel")
-        if self.refresh().status.is_final:
-            raise UsageError(f"run {self.name!r} is {self.status} already: there is nothing to cancel")
         backend, ref = self.trains(), self.job
         self.store.note(self.name, "cancel", "begun", job=str(ref))
         once(backend, lambda: backend.cancel(ref))
@@ -299,8 +299,8 @@ def _poll_deployment(run: Run) -> None:
     else:
         order: Order[Deployment] = Order(
             run=run.name,
-            kind="deployment",
-            attempt=run.record.attempt * 1000 + attempt,
+            kind=f"deployment {attempt}",
+            attempt=run.record.attempt,
             marker=spec.marker,
             payer=run.record.payer,
             spec={"model": str(model)},

@@ -120,7 +120,7 @@ def _look(turn: _Turn, now: float) -> None:
             raise StillRunning(f"{error}. {_goes_on([turn])}", runs=[run.name]) from error
         turn.renewed = True
         run.reconnect()
-        _tell(run, f"credentials refused, reading them anew: {error}")
+        _tell(run, f"credentials refused, asking once more: {error}")
     except PlatformError as error:
         if not (error.retryable or type(error) is PlatformError):
             raise

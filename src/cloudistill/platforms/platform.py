@@ -8,7 +8,6 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -181,26 +180,19 @@ def load(name: str) -> Platform:
     """
     if name not in names():
         raise UsageError(f"there is no platform {name!r}; known: {', '.join(names())}")
-    return _parse((_shelf() / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
-
-
-def load_file(path: Path) -> Platform:
-    """Facts from a file of one's own, for when the vendor has moved on since this package was released.
-
-    Raises:
-        UsageError: the file cannot be read, is not TOML, or does not have the shape of a Platform.
-    """
-    try:
-        return _parse(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {error}") from error
+    return parse((_shelf() / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
 
 
 def _shelf() -> Traversable:
     return files("cloudistill.platforms")
 
 
-def _parse(text: str, file: str) -> Platform:
+def parse(text: str, file: str) -> Platform:
+    """The facts in a TOML document.
+
+    Raises:
+        UsageError: it is not TOML, or does not have the shape of a Platform; `file` names it.
+    """
     try:
         return Platform.model_validate(_with_families(tomllib.loads(text)))
     except (tomllib.TOMLDecodeError, ValidationError, KeyError) as error:
