@@ -140,6 +140,12 @@ def test_the_headline_names_the_best_student_and_its_base() -> None:
     assert headline([result(asked=0)]) == headline([]) == "No student was asked anything."
 
 
+def test_students_that_did_equally_well_are_all_named() -> None:
+    said = headline([result(call_right=60), result(platform="vertex", student="flash", call_right=60), result(asked=0)])
+    assert said.startswith("2 of 3 students, ")
+    assert "flash on vertex, gave 50% of their held-out answers exactly right." in said
+
+
 def test_a_page_without_students_still_says_so() -> None:
     assert "No student was asked anything." in render([], title="t", notes=[])
 

@@ -84,10 +84,17 @@ def headline(results: Sequence[StudentResult]) -> str:
     asked = [result for result in results if result.asked]
     if not asked:
         return "No student was asked anything."
-    best = max(asked, key=lambda result: result.call_right / result.asked)
+    most = max(result.call_right / result.asked for result in asked)
+    best = [result for result in asked if result.call_right / result.asked == most]
+    if len(best) > 1:
+        names = ", ".join(f"{result.student} on {result.platform}" for result in best)
+        return (
+            f"{len(best)} of {len(results)} students, {names}, gave {most:.0%} of their held-out answers exactly right."
+        )
+    (one,) = best
     return (
-        f"The best of {len(results)} student{'s' * (len(results) != 1)}, {best.student} on {best.platform}, gave "
-        f"{best.call_right} of {best.asked} held-out answers exactly right; its untuned base: {best.base_call_right}."
+        f"The best of {len(results)} student{'s' * (len(results) != 1)}, {one.student} on {one.platform}, gave "
+        f"{one.call_right} of {one.asked} held-out answers exactly right; its untuned base: {one.base_call_right}."
     )
 
 
