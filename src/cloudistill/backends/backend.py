@@ -18,7 +18,17 @@ from typing import Any, Protocol, runtime_checkable
 from cloudistill.core.errors import MissingExtra, PlatformError, UsageError
 from cloudistill.core.example import Example, Message, ToolCall
 from cloudistill.core.finding import Finding
-from cloudistill.core.job import Deployment, Job, JobSpec, Usage
+from cloudistill.core.job import (
+    Checkpoint,
+    Deployment,
+    Job,
+    JobEvent,
+    JobSpec,
+    Offer,
+    PromptReport,
+    StepMetrics,
+    Usage,
+)
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 
 GROUP = "cloudistill.backends"
@@ -117,6 +127,72 @@ class Trains(Backend, Protocol):
 
     def list(self) -> Iterator[Job]:
         """The account's tuning jobs, newest first where the vendor sorts, page by page."""
+        ...
+
+
+@runtime_checkable
+class Distils(Trains, Protocol):
+    """Runs the teacher itself: takes orders of the method `native`, for the pairs in the platform's facts."""
+
+    def prompt_report(self, ref: JobRef) -> PromptReport | None:
+        """What became of the prompts; None while the vendor has not said."""
+        ...
+
+
+@runtime_checkable
+class Reports(Trains, Protocol):
+    """Tells how a job goes, beyond its status."""
+
+    def events(self, ref: JobRef) -> Iterator[JobEvent]:
+        """What the vendor tells about the job, oldest first; made of its stages and times where it keeps no events."""
+        ...
+
+    def metrics(self, ref: JobRef) -> list[StepMetrics]:
+        """What was measured, by step; empty while the vendor has not said."""
+        ...
+
+
+@runtime_checkable
+class Checkpoints(Trains, Protocol):
+    """Keeps the student as it was part-way."""
+
+    def checkpoints(self, ref: JobRef) -> list[Checkpoint]:
+        """The checkpoints that can be called, oldest first; empty while there are none."""
+        ...
+
+
+@runtime_checkable
+class Pauses(Trains, Protocol):
+    """Can hold a job and let it go on."""
+
+    def pause(self, ref: JobRef) -> None:
+        """Ask the vendor to hold the job; it may take a while."""
+        ...
+
+    def resume(self, ref: JobRef) -> None:
+        """Let a held job go on."""
+        ...
+
+
+@runtime_checkable
+class Deletes(Backend, Protocol):
+    """Removes what was stored or trained. What is gone already is no error."""
+
+    def delete_file(self, ref: FileRef) -> None:
+        """Remove a stored file."""
+        ...
+
+    def delete_model(self, ref: ModelRef) -> None:
+        """Remove a trained model and what was made to serve it, in the order the vendor demands."""
+        ...
+
+
+@runtime_checkable
+class Offers(Backend, Protocol):
+    """Can ask the service itself whether a model is there to be tuned, and until when."""
+
+    def offer(self, model: ModelRef) -> Offer:
+        """What the service says of `model`; costs nothing."""
         ...
 
 

@@ -123,6 +123,17 @@ def refuse_members(spec: JobSpec, *members: str) -> None:
             )
 
 
+def training_file(spec: JobSpec) -> str:
+    """The vendor's id of the file to train on.
+
+    Raises:
+        UsageError: the order names none.
+    """
+    if spec.training is None:
+        raise UsageError(f"the order of run {spec.run!r} names no training file")
+    return spec.training.id
+
+
 def hyperparameters(spec: JobSpec) -> dict[str, Value]:
     """The order's hyperparameters by their native names, spelled as the vendor wants them.
 

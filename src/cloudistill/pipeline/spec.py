@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from cloudistill.core.job import JobSpec, Vpc
+from cloudistill.core.job import Condition, JobSpec, Logs, Vpc
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 
 R = TypeVar("R", FileRef, JobRef, ModelRef)
@@ -15,25 +15,30 @@ R = TypeVar("R", FileRef, JobRef, ModelRef)
 
 def to_json(spec: JobSpec) -> dict[str, Any]:
     """The order as plain JSON."""
-    refs = {name: getattr(spec, name) for name in ("student", "training", "validation")}
+    refs = {name: getattr(spec, name) for name in ("student", "teacher", "training", "validation")}
     return asdict(spec) | {name: str(ref) if ref else None for name, ref in refs.items()}
 
 
 def from_json(stored: dict[str, Any]) -> JobSpec:
     """The order that `to_json` wrote."""
-    vpc = stored["vpc"]
+    vpc, logs = stored["vpc"], stored.get("logs")
     refs: dict[str, Any] = {
         "student": ModelRef.parse(stored["student"]),
-        "training": FileRef.parse(stored["training"]),
+        "teacher": ref(ModelRef, stored.get("teacher")),
+        "training": ref(FileRef, stored["training"]),
         "validation": ref(FileRef, stored["validation"]),
         "vpc": vpc and Vpc(**{name: tuple(ids) for name, ids in vpc.items()}),
+        "logs": logs and Logs(**(logs | {"where": tuple(Condition(**held) for held in logs["where"])})),
     }
     return JobSpec(**(stored | refs))
 
 
-def ordered(run: str, order: dict[str, Any], training: FileRef, validation: FileRef | None) -> JobSpec:
+def ordered(run: str, order: dict[str, Any], training: FileRef | None, validation: FileRef | None) -> JobSpec:
     """The order of a run, from what was asked for and the files that were uploaded."""
-    files = {"run": run, "training": str(training), "validation": str(validation) if validation else None}
+    files = {"run": run, "training": str(training) if training else None}
+    files["validation"] = str(validation) if validation else None
+    if order["method"] == "sft":  # who answered is in the rows; the vendor is not told
+        order = {**order, "teacher": None}
     return from_json({member.name: order[member.name] for member in fields(JobSpec) if member.name in order} | files)
 
 
@@ -64,6 +69,9 @@ def marked(spec: JobSpec, attempt: int, *, training: str | None = None, validati
         "vpc": spec.vpc and asdict(spec.vpc),
         "service_account": spec.service_account,
     }
+    if spec.method == "native":  # an order of another method keeps the marker it always had
+        content |= {"teacher": str(spec.teacher), "teacher_max_tokens": spec.teacher_max_tokens}
+        content["logs"] = spec.logs and asdict(spec.logs)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
     return replace(spec, marker=digest.hexdigest()[:32])
 

@@ -90,12 +90,32 @@ class ReservedText(Sourced):
 
 
 class Pair(Sourced):
-    """A teacher and a student that the vendor itself distils; `ended` is the day it stopped, None while it is live."""
+    """A teacher and a student that the vendor itself distils; `ended` is the day it stopped, None while it is live.
+
+    `format` is how prompts are spelled, where it is not the platform's own; `rendering` how tools are shown.
+    `tools` says whether prompts may offer tools, `several_turns` whether a prompt may hold more than one user turn.
+    `by_invitation`: the vendor serves only projects it has let in. `logs`: logged requests can be the source.
+    """
 
     teacher: str
     student: str
     region: str
     ended: date | None = None
+    format: str | None = None
+    rendering: str | None = None
+    tools: bool = False
+    several_turns: bool = True
+    by_invitation: bool = False
+    logs: bool = False
+    min_rows: int | None = None
+    advised_rows: int | None = None
+    max_rows: int | None = None
+    file_bytes: int | None = None
+    max_tokens_per_example: int | None = None
+
+    def live(self, today: date) -> bool:
+        """Whether the vendor still distils this pair."""
+        return self.ended is None or today < self.ended
 
 
 class WindDown(Sourced):
@@ -149,6 +169,10 @@ class Platform(Facts):
     def model(self, id: str) -> Model | None:  # noqa: A002 - the word of the contract
         """The model of exactly this id, alive or ended."""
         return next((model for model in self.models if model.id == id), None)
+
+    def pair(self, teacher: str, student: str) -> Pair | None:
+        """The pair of exactly these ids, live or ended."""
+        return next((pair for pair in self.pairs if (pair.teacher, pair.student) == (teacher, student)), None)
 
     def students(self, today: date) -> tuple[Model, ...]:
         """The models for which a tuning job can be made today."""

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudistill.backends.common import hyperparameters, native_members, refuse_members, tags, unusable
+from cloudistill.backends.common import (
+    hyperparameters,
+    native_members,
+    refuse_members,
+    tags,
+    training_file,
+    unusable,
+)
 from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.platforms.platform import load
@@ -53,7 +60,7 @@ def create_request(spec: JobSpec, *, role_arn: str, bucket: str, legal: Iterable
         "customizationType": "FINE_TUNING",
         "jobTags": kept,
         "customModelTags": kept,
-        "trainingDataConfig": {"s3Uri": spec.training.id},
+        "trainingDataConfig": {"s3Uri": training_file(spec)},
         "outputDataConfig": {"s3Uri": f"s3://{bucket}/cloudistill/out/{spec.marker}/"},
     }
     if spec.hyperparameters:

@@ -13,6 +13,7 @@ from cloudistill.backends.common import (
     native_members,
     refuse_members,
     tags,
+    training_file,
     unusable,
     within,
 )
@@ -38,7 +39,7 @@ def create_request(spec: JobSpec) -> dict[str, Any]:
     params = load_sdk("openai.types.fine_tuning.job_create_params", extra="openai").JobCreateParams
     request: dict[str, Any] = {
         "model": spec.student.id,
-        "training_file": spec.training.id,
+        "training_file": training_file(spec),
         "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters(spec)}},
         "metadata": tags(spec),
     }

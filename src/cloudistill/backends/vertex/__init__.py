@@ -17,6 +17,7 @@ from cloudistill.backends.common import (
     require_secure,
     require_tuned_in,
     setting,
+    training_file,
     unusable,
 )
 from cloudistill.backends.vertex import answers, errors, orders, preflight
@@ -222,7 +223,7 @@ class VertexBackend:
         tunings = self.client(self.location).tunings
         with answers.quiet():
             found = tunings.tune(
-                base_model=spec.student.id, training_dataset={"gcs_uri": spec.training.id}, config=config
+                base_model=spec.student.id, training_dataset={"gcs_uri": training_file(spec)}, config=config
             )
         return orders.to_job(found, "POST tuningJobs")
 
