@@ -6,7 +6,7 @@ BIN := .venv/bin
 SET_UP := .venv/set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench docs tables lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ check: $(SET_UP) ## formatting, lint, types, and which room may know which
 
 bench: $(SET_UP) ## run every benchmark in bench/
 	@set -e; for file in bench/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+
+docs: $(SET_UP) ## build the documentation site in build/docs; a warning is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/docs
+
+tables: $(SET_UP) ## write the reference tables anew from the code and the facts
+	$(BIN)/python docs/tables.py
 
 lock: ## pin what pyproject.toml asks for in constraints.txt; LOCK_OPTIONS=--upgrade renews every pin (needs uv)
 	uv pip compile --quiet $(LOCK_OPTIONS) --no-emit-index-url --no-emit-find-links --generate-hashes --universal \

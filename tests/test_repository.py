@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 APACHE_2_0 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
-TARGETS = ("help", "demo", "test", "check", "bench", "lock", "clean")
+TARGETS = ("help", "demo", "test", "check", "bench", "docs", "tables", "lock", "clean")
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="NO MAKE: the Makefile is not tried")
 
@@ -132,8 +132,22 @@ def test_continuous_integration_runs_the_checks_and_the_commands_of_the_readme()
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-def test_the_changelog_has_a_place_for_what_comes_next() -> None:
-    assert "## [Unreleased]" in read("CHANGELOG.md")
+def test_every_change_is_told_in_a_fragment_that_becomes_the_changelog() -> None:
+    kinds = {kind["directory"] for kind in project()["tool"]["towncrier"]["type"]}
+    fragments = [path for path in (ROOT / "changes").glob("*.md") if path.name != "README.md"]
+    assert project()["tool"]["towncrier"]["start_string"].strip() in read("CHANGELOG.md")
+    assert fragments
+    assert {path.suffixes[0].removeprefix(".") for path in fragments} <= kinds
+
+
+def test_the_version_is_said_alike_in_both_places() -> None:
+    assert f'__version__ = "{project()["project"]["version"]}"' in read("src/cloudistill/__init__.py")
+
+
+def test_one_workflow_calls_the_make_targets() -> None:
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    runs = re.findall(r"- run: (.*)", workflow.read_text("utf-8"))
+    assert runs == ["make check", "make test", "make docs dist"]
 
 
 def test_every_module_opens_with_one_line_that_says_what_it_is_for() -> None:

@@ -1,0 +1,59 @@
+"""What README and documentation show is run as it stands, and what they link to is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cloudistill.emulators import World
+from cloudistill.pipeline import watching
+from tests.docs import pages
+
+ABOUT_TESTS = pages.ROOT / "docs" / "how-to" / "test-your-pipeline.md"
+RUN = [
+    page
+    for page in pages.PAGES
+    if page != ABOUT_TESTS
+    and any(block.language in {"python", "console"} and not block.excuse for block in pages.blocks(page))
+]
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(pages.ROOT)))
+def test_the_code_of_a_page_runs_as_it_stands(
+    page: Path, vendors: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_pause", lambda _turn, _pace: 0.1)
+    pages.support_files(tmp_path)
+    assert pages.run(page) > 0
+
+
+def test_the_page_about_testing_is_a_test_suite_that_passes(tmp_path: Path) -> None:
+    assert re.search(r"\b2 passed", pages.run_as_tests(ABOUT_TESTS, tmp_path))
+
+
+def test_a_block_that_is_not_run_says_why() -> None:
+    for page in pages.PAGES:
+        for said in re.findall(r"<!--\s*not run.*?-->", page.read_text("utf-8"), re.DOTALL):
+            assert pages.NOT_RUN.fullmatch(said), f"{page.name}: {said!r} gives no reason"
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    link = re.compile(r"\]\(([^)#\s]+?)(?:#[^)\s]*)?\)")
+    links = [(page, target) for page in pages.PAGES for target in link.findall(page.read_text("utf-8"))]
+    assert not [(page.name, to) for page, to in links if "://" not in to and not (page.parent / to).exists()]
+
+
+def test_a_page_whose_code_is_wrong_does_not_pass(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    for text in ("```python\nraise ValueError\n```", "```console\n$ false\n```", "```console\n$ echo yes\nno\n```"):
+        page.write_text(text, "utf-8")
+        with pytest.raises((ValueError, AssertionError)):
+            pages.run(page)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="NO BASH: console blocks are not tried")
+def test_bash_is_what_the_pages_are_typed_into() -> None:
+    assert pages.type_in("echo yes") == "yes\n"
