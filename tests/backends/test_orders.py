@@ -72,7 +72,7 @@ def test_bedrock_gets_the_whole_order(talking_to_canned: Any, canned: Canned):
         "bedrock",
         validation=FileRef("bedrock", "s3://bucket/val.jsonl"),
         hyperparameters={"epochs": 3, "learning_rate": 1e-5, "warmup_steps": 10},
-        kms_key="arn:aws:kms:us-east-1:123456789012:key/1",
+        kms_key="arn:aws:kms:us-east-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
         vpc=VPC,
         tags={"team": "support"},
     )
@@ -88,7 +88,7 @@ def test_bedrock_gets_the_whole_order(talking_to_canned: Any, canned: Canned):
         "clientRequestToken": MARKER,
         "baseModelIdentifier": "amazon.nova-micro-v1:0:128k",
         "customizationType": "FINE_TUNING",
-        "customModelKmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1",
+        "customModelKmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
         "jobTags": tags,
         "customModelTags": tags,
         "trainingDataConfig": {"s3Uri": "s3://bucket/train.jsonl"},

@@ -28,16 +28,6 @@ STUDENTS = {
     "bedrock": ModelRef("bedrock", "amazon.nova-micro-v1:0:128k"),
     "vertex": ModelRef("vertex", "gemini-3.5-flash"),
 }
-CREATES = {
-    "openai": r"POST /v1/fine_tuning/jobs$",
-    "bedrock": r"POST /model-customization-jobs$",
-    "vertex": r"POST /.*/tuningJobs$",
-}
-LISTS = {
-    "openai": r"GET /v1/fine_tuning/jobs$",
-    "bedrock": r"GET /model-customization-jobs$",
-    "vertex": r"GET /.*/tuningJobs$",
-}
 CITIES = ("Oslo", "Lima", "Cairo", "Hanoi", "Quito", "Accra", "Dhaka", "Sofia", "Tunis", "Minsk", "Paris", "Delhi")
 WEATHER: dict[str, Any] = {
     "name": "get_weather",
@@ -109,9 +99,6 @@ class Vendor:
 
     def spec(self, **members: Any) -> JobSpec:
         return JobSpec(run="weather", marker=self.marker, student=self.student, training=self.upload(), **members)
-
-    def created(self) -> int:
-        return self.server.count(CREATES[self.name])
 
 
 def build(name: str, **settings: Any) -> Any:

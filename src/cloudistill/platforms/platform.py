@@ -6,8 +6,8 @@ import re
 import tomllib
 from datetime import date
 from functools import cache
+from importlib.metadata import entry_points
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -16,6 +16,10 @@ from cloudistill.core.errors import UsageError
 from cloudistill.core.job import JobStatus
 from cloudistill.platforms.model import Model
 from cloudistill.platforms.sourced import Facts, Sourced
+
+GROUP = "cloudistill.platforms"
+"""Entry points of this group name a platform and the package that holds `<platform>.toml`."""
+_HERE = "cloudistill.platforms"
 
 Meaning = Literal["cut-off", "quota", "partial-success"]
 
@@ -36,9 +40,14 @@ class Polling(Sourced):
 
 
 class Limits(Sourced):
-    """What an order may hold; None is unknown, never unlimited. Lengths are in characters, patterns match whole."""
+    """What an order may hold; None is unknown, never unlimited. Lengths are in characters, patterns match whole.
+
+    A file above `single_upload_bytes` is sent in parts of `upload_part_bytes`, where the vendor takes parts.
+    """
 
     file_bytes: int | None = None
+    single_upload_bytes: int | None = None
+    upload_part_bytes: int | None = None
     tool_count: int | None = None
     tags: int | None = None
     tag_key_length: int | None = None
@@ -191,8 +200,8 @@ class Platform(Facts):
 
 
 def names() -> list[str]:
-    """The platforms whose facts come with the package."""
-    return sorted(file.name[: -len(".toml")] for file in _shelf().iterdir() if file.name.endswith(".toml"))
+    """The platforms whose facts are installed: ours, and those of plug-ins."""
+    return sorted(_shelves())
 
 
 @cache
@@ -202,13 +211,22 @@ def load(name: str) -> Platform:
     Raises:
         UsageError: there are no facts about it.
     """
+    return parse(read(name), f"{name}.toml")
+
+
+def read(name: str) -> str:
+    """The TOML document about platform `name`. Raises UsageError as `load` does."""
     if name not in names():
         raise UsageError(f"there is no platform {name!r}; known: {', '.join(names())}")
-    return parse((_shelf() / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+    return (files(_shelves()[name]) / f"{name}.toml").read_text("utf-8")
 
 
-def _shelf() -> Traversable:
-    return files("cloudistill.platforms")
+@cache
+def _shelves() -> dict[str, str]:
+    """The package in which each platform's file lies; a plug-in cannot take the place of ours."""
+    own = (file.name for file in files(_HERE).iterdir() if file.name.endswith(".toml"))
+    theirs = {point.name: point.value for point in entry_points(group=GROUP)}
+    return theirs | {name.removesuffix(".toml"): _HERE for name in own}
 
 
 def parse(text: str, file: str) -> Platform:

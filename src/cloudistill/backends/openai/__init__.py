@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +19,37 @@ from cloudistill.backends.common import (
     unusable,
     without_secret,
 )
-from cloudistill.backends.openai import answers, errors, orders, preflight
+from cloudistill.backends.openai import answers, errors, offers, orders, preflight, removal, reports, uploads
+from cloudistill.backends.openai.pages import every, page
 from cloudistill.core.errors import PlatformError
-from cloudistill.core.job import Job, JobSpec
+from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, Offer, StepMetrics
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
+from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from openai import OpenAI
-    from openai.pagination import SyncCursorPage
+
+NEWEST = 2_000
+"""How many of a job's events are read: OpenAI gives the newest first, and a long job has a hundred thousand."""
+_PAGE = 100
+Metrics = list[StepMetrics]
+Kept = list[Checkpoint]
+"""What `metrics` and `checkpoints` return; names of their own, because the backend has a verb called `list`."""
 
 
 class OpenAIBackend:
     """Files, fine-tuning jobs and chat completions.
+
+    Threads may share one: it holds nothing but the SDK's client, made under a lock when it is first needed, and that
+    client's connections, which are safe to share. An iterator it returned belongs to the thread that reads it.
 
     Args:
         client: a ready `openai.OpenAI`; its retries are switched off in a copy.
         base_url: another host that speaks the protocol; else `OPENAI_BASE_URL`, else OpenAI's own.
         api_key: else `OPENAI_API_KEY`.
         timeout: seconds to wait for a connection, and for each part of an answer.
+        single_upload_bytes: the largest file that is sent in one request; the platform's limit, unless another host
+            takes more, or has no Uploads API.
     """
 
     platform = "openai"
@@ -48,11 +62,13 @@ class OpenAIBackend:
         base_url: str | None = None,
         api_key: str | None = None,
         timeout: float = 120.0,
+        single_upload_bytes: int | None = None,
     ) -> None:
         self._given = client
         self._base_url = base_url
         self._api_key = api_key
         self._timeout = timeout
+        self._single_upload_bytes = single_upload_bytes
         self._lock = threading.Lock()
         self._client: OpenAI | None = None
 
@@ -99,28 +115,26 @@ class OpenAIBackend:
 
     def served(self) -> None:
         """Ask for the list of models: the cheapest call that shows whether the key is good."""
-        _page(self.client.models.list, "GET /models")
+        page(self.client.models.list, "GET /models")
 
-    def shutdown_date(self, model: ModelRef) -> str | None:
-        """The day OpenAI says it switches `model` off."""
-        found = self.client.models.retrieve(model.id)
-        if not getattr(found, "id", None):
-            raise unusable("openai", f"GET /models/{model.id}", found)
-        return getattr(found, "shutdown_date", None)
+    def offer(self, model: ModelRef) -> Offer:
+        """What OpenAI says of `model` to this account: whether it is served, and its last day if one is announced."""
+        return offers.offer(self.client, model)
 
     # -- training
 
     def upload(self, path: Path, *, fingerprint: str) -> FileRef:
         """Store a training file; one of the same content, by name and size, is found and not sent twice."""
         filename, size = f"cloudistill-{fingerprint[:32]}.jsonl", path.stat().st_size
-        for file in _all(lambda: self.client.files.list(purpose="fine-tune"), "GET /files"):
-            if (file.filename, file.bytes) == (filename, size) and file.status not in ("error", "deleted"):
-                return FileRef("openai", file.id)
-        with path.open("rb") as stream:
-            sent = self.client.files.create(file=(filename, stream), purpose="fine-tune")
-        if not getattr(sent, "id", None) or sent.bytes != size:
-            raise unusable("openai", "POST /files", sent)
-        return FileRef("openai", sent.id)
+        found = uploads.find(self.client, filename, size)
+        return FileRef("openai", found or self._send(path, filename, size))
+
+    def _send(self, path: Path, filename: str, size: int) -> str:
+        limits = load("openai").limits
+        most, part = self._single_upload_bytes or limits.single_upload_bytes, limits.upload_part_bytes
+        if part is None or most is None or size <= most:
+            return uploads.send_whole(self.client, path, filename)
+        return uploads.send_in_parts(self.client, path, filename, part)
 
     def accepts(self, spec: JobSpec) -> None:
         """Refuse what OpenAI's create request has no place for."""
@@ -138,15 +152,25 @@ class OpenAIBackend:
 
     def poll(self, ref: JobRef) -> Job:
         """One GET."""
-        asked = f"GET /fine_tuning/jobs/{ref.id}"
-        job = orders.to_job(self.client.fine_tuning.jobs.retrieve(ref.id), asked)
-        if job.ref != ref:
-            raise unusable("openai", asked, job.ref)
-        return job
+        return orders.to_job(self._described(ref), f"GET /fine_tuning/jobs/{ref.id}")
+
+    def _described(self, ref: JobRef) -> Any:
+        found = self.client.fine_tuning.jobs.retrieve(ref.id)
+        if getattr(found, "id", None) != ref.id:
+            raise unusable("openai", f"GET /fine_tuning/jobs/{ref.id}", found)
+        return found
 
     def cancel(self, ref: JobRef) -> None:
         """Ask OpenAI to stop the job."""
         orders.to_job(self.client.fine_tuning.jobs.cancel(ref.id), f"POST /fine_tuning/jobs/{ref.id}/cancel")
+
+    def pause(self, ref: JobRef) -> None:
+        """Ask OpenAI to hold the job; only one that runs can be held."""
+        orders.to_job(self.client.fine_tuning.jobs.pause(ref.id), f"POST /fine_tuning/jobs/{ref.id}/pause")
+
+    def resume(self, ref: JobRef) -> None:
+        """Put a held job back into the queue."""
+        orders.to_job(self.client.fine_tuning.jobs.resume(ref.id), f"POST /fine_tuning/jobs/{ref.id}/resume")
 
     def list(self) -> Iterator[Job]:
         """The project's tuning jobs, newest first, page by page."""
@@ -154,31 +178,67 @@ class OpenAIBackend:
 
     def _jobs(self, **query: Any) -> Iterator[Job]:
         asked = "GET /fine_tuning/jobs"
-        for found in _all(lambda: self.client.fine_tuning.jobs.list(limit=100, **query), asked):
+        for found in every(lambda: self.client.fine_tuning.jobs.list(limit=_PAGE, **query), asked):
             yield orders.to_job(found, asked)
+
+    # -- how a job goes
+
+    def events(self, ref: JobRef, *, newest: int | None = NEWEST) -> Iterator[JobEvent]:
+        """The job's events, oldest first. Above `newest` the older ones are left out, which the first line says."""
+        asked = f"GET /fine_tuning/jobs/{ref.id}/events"
+        told = [reports.to_event(found, asked) for found in self._events(ref, newest)]
+        if newest is not None and len(told) > newest:
+            yield JobEvent(message=f"older events are left out here: these are the newest {newest:,}", level="warning")
+        yield from reports.oldest_first(told[:newest])
+
+    def metrics(self, ref: JobRef) -> Metrics:
+        """What the job's result files say; as long as they say nothing, what is in its newest events."""
+        named: list[str] = self._described(ref).result_files or []
+        told = reports.steps(row for file in named for row in self._result(file))
+        return told or reports.steps(self._measured(ref))
+
+    def _events(self, ref: JobRef, newest: int | None) -> Iterator[Any]:
+        """Newest first, and one more than `newest` if there are more."""
+        jobs, asked = self.client.fine_tuning.jobs, f"GET /fine_tuning/jobs/{ref.id}/events"
+        return islice(every(lambda: jobs.list_events(ref.id, limit=_PAGE), asked), newest and newest + 1)
+
+    def _measured(self, ref: JobRef) -> Iterator[Mapping[str, Any]]:
+        for event in self._events(ref, NEWEST):
+            if getattr(event, "type", None) == reports.METRICS:
+                yield reports.measured_by(event)
+
+    def _result(self, file: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a result file; none when it was deleted."""
+        asked = f"GET /files/{file}/content"
+        content = removal.unless_gone(lambda: self.client.files.content(file).read())
+        return reports.rows_of(content or b"", asked)
+
+    def checkpoints(self, ref: JobRef) -> Kept:
+        """What OpenAI keeps of the last epochs once the job has succeeded, oldest first; each is a model."""
+        asked = f"GET /fine_tuning/jobs/{ref.id}/checkpoints"
+        found = every(lambda: self.client.fine_tuning.jobs.checkpoints.list(ref.id), asked)
+        return sorted((reports.to_checkpoint(one, ref, asked) for one in found), key=lambda kept: kept.step or 0)
+
+    # -- what is stored and trained
+
+    def delete_file(self, ref: FileRef) -> None:
+        """Remove a stored file; a job that was ordered with it may fail."""
+        removal.remove(lambda: self.client.files.delete(ref.id), f"DELETE /files/{ref.id}")
+
+    def delete_model(self, ref: ModelRef) -> None:
+        """Remove a fine-tune, at once and for good.
+
+        Raises:
+            PermissionDenied: the key is not of an owner of the organisation.
+        """
+        removal.require_ours(ref)
+        try:
+            removal.remove(lambda: self.client.models.delete(ref.id), f"DELETE /models/{ref.id}")
+        except load_sdk("openai", extra="openai").PermissionDeniedError as error:
+            raise removal.with_way_out(self.classify(error)) from error
 
     # -- answering
 
     def generate(self, model: ModelRef, request: Request) -> Answer:
         """Ask `model` by a chat completion, which OpenAI is told not to keep."""
         return answers.answer(self.client, model, request)
-
-
-def _all(ask: Callable[[], SyncCursorPage[Any]], asked: str) -> Iterator[Any]:
-    """Every item of every page; a page that is none is no absence."""
-    while True:
-        page = _page(ask, asked)
-        yield from page.data
-        if not page.has_next_page():
-            return
-        ask = page.get_next_page
-
-
-def _page(ask: Callable[[], Any], asked: str) -> Any:
-    try:
-        page = ask()
-    except AttributeError as error:  # how the SDK itself fails on a page of text
-        raise unusable("openai", asked, str(error)) from error
-    if not isinstance(getattr(page, "data", None), list):
-        raise unusable("openai", asked, page)
-    return page

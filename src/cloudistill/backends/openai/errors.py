@@ -9,6 +9,7 @@ from cloudistill.backends.backend import load_sdk
 from cloudistill.backends.common import Cause, answered, unanswered
 from cloudistill.core.errors import (
     AuthenticationFailed,
+    NotFound,
     PlatformError,
     QuotaExceeded,
     ServiceTrouble,
@@ -30,6 +31,22 @@ def classify(error: Exception) -> PlatformError:
     return unanswered(load("openai"), cause, asked, _causes())
 
 
+def is_absence(error: openai.NotFoundError) -> bool:
+    """Whether OpenAI itself, not a proxy's page, says that the thing is not there."""
+    named = classify(error)
+    return isinstance(named, NotFound) and named.outcome == "refused"
+
+
+def words_of(error: openai.APIStatusError) -> str:
+    """OpenAI's own words in the refusal."""
+    return str(_details(error).get("message") or error.message)
+
+
+def _details(error: openai.APIStatusError) -> dict[str, Any]:
+    body: Any = error.body
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+
+
 def _unsent() -> tuple[type[Exception], ...]:
     http = load_sdk("httpx2", extra="openai")
     return http.ConnectError, http.ConnectTimeout, http.ProxyError, http.PoolTimeout, http.UnsupportedProtocol
@@ -47,15 +64,14 @@ def _causes() -> tuple[Cause, ...]:
 
 
 def _from_status(error: openai.APIStatusError, asked: str) -> PlatformError:
-    body: Any = error.body
-    details = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    details = _details(error)
     named = [details[member] for member in ("code", "type") if isinstance(details.get(member), str)]
     facts, code = load("openai"), next(iter(named), None)
     exhausted = any(facts.means("quota", word) for word in named)
     return answered(
         facts,
         asked=asked,
-        words=str(details.get("message") or error.message),
+        words=words_of(error),
         status=error.status_code,
         code=code,
         kind=QuotaExceeded if exhausted else None,

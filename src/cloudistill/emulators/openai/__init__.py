@@ -19,6 +19,7 @@ from cloudistill.emulators.openai.files import Files
 from cloudistill.emulators.openai.job import Job
 from cloudistill.emulators.openai.jobs import Jobs
 from cloudistill.emulators.openai.models import OWNER, Models
+from cloudistill.emulators.openai.uploads import Uploads
 from cloudistill.emulators.server import Server
 from cloudistill.emulators.teacher import Teacher
 
@@ -31,10 +32,11 @@ class OpenAIEmulator:
     def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self.models = Models(clock)
         self.files = Files(clock)
+        self.uploads = Uploads(clock, self.files)
         self._jobs = Jobs(clock, self.files, self.models)
         self._chat = Chat(clock, teacher, self.models)
         app = Starlette(routes=self._routes(), exception_handlers={HTTPException: _outside})
-        self.server = Server(app)
+        self.server = Server(app, "openai")
         self.environment = {"OPENAI_BASE_URL": f"{self.server.url}/v1", "OPENAI_API_KEY": API_KEY}
 
     @property
@@ -51,13 +53,17 @@ class OpenAIEmulator:
         self.server.stop()
 
     def _routes(self) -> list[Route]:
-        files, models, jobs, chat = self.files, self.models, self._jobs, self._chat
+        files, uploads, models, jobs, chat = self.files, self.uploads, self.models, self._jobs, self._chat
         served: list[tuple[str, str, Handler]] = [
             ("POST", "/files", files.create),
             ("GET", "/files", files.list),
             ("GET", "/files/{file}", files.retrieve),
             ("DELETE", "/files/{file}", files.delete),
             ("GET", "/files/{file}/content", files.content),
+            ("POST", "/uploads", uploads.create),
+            ("POST", "/uploads/{upload}/parts", uploads.add_part),
+            ("POST", "/uploads/{upload}/complete", uploads.complete),
+            ("POST", "/uploads/{upload}/cancel", uploads.cancel),
             ("GET", "/models", self._settled(models.list)),
             ("GET", "/models/{model:path}", self._settled(models.retrieve)),
             ("DELETE", "/models/{model:path}", self._settled(models.delete)),

@@ -36,13 +36,13 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, read whole: `form` is a multipart body, `raw` any other."""
+    """A request, read whole: `form` and `files` (name and content) are a multipart body, `raw` any other."""
 
     path: Mapping[str, str]
     query: Sequence[tuple[str, str]]
     raw: bytes = b""
     form: Mapping[str, str] = field(default_factory=dict[str, str])
-    upload: tuple[str, bytes] | None = None
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
 
     @classmethod
     async def read(cls, request: Request) -> Asked:
@@ -52,9 +52,9 @@ class Asked:
             return cls(path=path, query=query, raw=await request.body())
         async with request.form() as form:
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            file = form.get("file")
-            upload = (file.filename or "", await file.read()) if isinstance(file, UploadFile) else None
-        return cls(path=path, query=query, form=fields, upload=upload)
+            sent = {name: file for name, file in form.items() if isinstance(file, UploadFile)}
+            files = {name: (file.filename or "", await file.read()) for name, file in sent.items()}
+        return cls(path=path, query=query, form=fields, files=files)
 
     def body(self, allowed: Collection[str], required: Sequence[str]) -> dict[str, Any]:
         """The JSON object that was sent, with no member but the `allowed` and every `required` one."""

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from cloudistill.emulators.clock import Clock
-from cloudistill.emulators.openai.api import Asked, Refusal, an_integer, missing, one_of, only, page, wrong_type
+from cloudistill.emulators.openai.api import Asked, Refusal, an_integer, missing, one_of, only, page
 
 MAX_BYTES = 512 * 1024 * 1024
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
@@ -83,17 +83,18 @@ class Files:
     def create(self, asked: Asked) -> Response:
         """POST /files."""
         only(asked.form, ("purpose", "expires_after[anchor]", "expires_after[seconds]"))
-        if asked.upload is None:
+        only(asked.files, ("file",))
+        if "file" not in asked.files:
             raise missing("file")
         if "purpose" not in asked.form:
             raise missing("purpose")
         purpose = one_of(asked.form["purpose"], "purpose", PURPOSES)
-        name, content = asked.upload
+        name, content = asked.files["file"]
         if len(content) > self.max_bytes:
             message = f"Maximum content size limit ({self.max_bytes}) exceeded ({len(content)} bytes read)"
             raise Refusal(message, status=413)
-        if purpose == "fine-tune" and not name.endswith(".jsonl"):
-            raise Refusal("Invalid file format for Fine-Tuning API. Must be .jsonl", param="file")
+        if purpose == "fine-tune":
+            require_jsonl(name, "file")
         return JSONResponse(self.add(name, content, purpose=purpose, life=_life(asked.form)).shown())
 
     def list(self, asked: Asked) -> Response:
@@ -126,7 +127,16 @@ def _life(form: Mapping[str, str]) -> int | None:
     anchor, seconds = form.get("expires_after[anchor]"), form.get("expires_after[seconds]")
     if anchor is None and seconds is None:
         return None
+    return life(anchor, int(seconds) if seconds and seconds.isdecimal() else seconds)
+
+
+def life(anchor: Any, seconds: Any) -> int:
+    """The seconds of an `expires_after`."""
     one_of(anchor, "expires_after.anchor", ("created_at",))
-    if seconds is None or not seconds.isdigit():
-        raise wrong_type("expires_after.seconds", "an integer", seconds)
-    return an_integer(int(seconds), "expires_after.seconds", SHORTEST_LIFE, LONGEST_LIFE)
+    return an_integer(seconds, "expires_after.seconds", SHORTEST_LIFE, LONGEST_LIFE)
+
+
+def require_jsonl(name: str, param: str) -> None:
+    """Refuse a file for tuning that is not called one of JSON lines."""
+    if not name.endswith(".jsonl"):
+        raise Refusal("Invalid file format for Fine-Tuning API. Must be .jsonl", param=param)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from cloudistill.emulators.openai.models import OWNER
@@ -20,7 +21,11 @@ Plan = list[tuple[datetime, str]]
 
 @dataclass(kw_only=True)
 class Job:
-    """A job. `plan` holds each state with the time it begins, those to come as they are foreseen included."""
+    """A job. `plan` holds each state with the time it begins, those to come as they are foreseen included.
+
+    `trained` is what training comes to, worked out when somebody looks at a job that has begun to run; it is `kept`
+    once the job has succeeded.
+    """
 
     id: str
     order: Order
@@ -30,6 +35,7 @@ class Job:
     numbers: Hyperparameters | None = None
     error: dict[str, str] = field(default_factory=dict[str, str])
     trained: Trained | None = None
+    kept: bool = False
     result_files: list[str] = field(default_factory=list[str])
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -48,7 +54,7 @@ class Job:
     def shown(self, now: datetime) -> dict[str, Any]:
         """The FineTuningJob object. `error` is empty, not null, on a job that has not failed: so is the real one's."""
         began, status = self.past(now)[-1]
-        done = self.trained if status == "succeeded" else None
+        done = self.trained if self.kept and status == "succeeded" else None
         numbers = (self.numbers or self.order.hyperparameters).shown()
         return {
             "id": self.id,
@@ -75,35 +81,52 @@ class Job:
             "method": {"type": "supervised", "supervised": {"hyperparameters": numbers}},
         }
 
+    def ran(self, share: float) -> datetime | None:
+        """When that share of the training is done, over every stretch the job runs; None if it never is."""
+        left = RUNNING * share
+        for (start, word), (end, _) in pairwise(self.plan):
+            if word == "running" and left <= end - start:
+                return start + left
+            left -= (end - start) if word == "running" else timedelta()
+        return None
+
     def events(self, now: datetime) -> list[dict[str, Any]]:
         """The job's FineTuningJobEvent objects, newest first."""
         told = sorted(self._told(now), key=lambda event: event["created_at"])
-        for number, event in enumerate(told):
-            event["id"] = f"ftevent-{hashlib.sha256(f'{self.id} {number}'.encode()).hexdigest()[:24]}"
+        for event in told:
+            named = f"{self.id} {event['created_at']} {event['message']}"
+            event["id"] = f"ftevent-{hashlib.sha256(named.encode()).hexdigest()[:24]}"
         return told[::-1]
 
     def _told(self, now: datetime) -> Iterator[dict[str, Any]]:
         yield _event(self.plan[0][0], f"Created fine-tuning job: {self.id}")
+        yield from self._measured(now)
         for at, status in self.past(now):
-            if status == "succeeded" and self.trained:
-                yield from self._measured(self.trained, at)
+            if status == "succeeded" and self.trained and self.kept:
+                yield from _made(self.trained, at)
             level = {"failed": "error", "cancelled": "warn"}.get(status, "info")
             yield _event(at, _WORDS[status].format(order=self.order, **self.error), level=level)
 
-    def _measured(self, trained: Trained, end: datetime) -> Iterator[dict[str, Any]]:
-        """The learner's losses, spread over the time it ran, and what follows them."""
-        start = max((at for at, word in self.plan if word == "running"), default=end)
-        total = trained.metrics[-1].step
-        for metric in trained.metrics:
-            at = start + (end - start) * metric.step / (total + 1)
-            data = {"step": metric.step, "total_steps": total, "train_loss": metric.train_loss}
-            words = f"Step {metric.step}/{total}: training loss={metric.train_loss:.2f}"
-            yield _event(at, words, kind="metrics", data=data)
-        for model, metric in trained.checkpoints[:-1]:
-            yield _event(end, f"Checkpoint created at step {metric.step}: {model.id}")
-        yield _event(end, f"New fine-tuned model created: {trained.model.id}")
-        passed = "Usage policy evaluations completed, model is now enabled for sampling"
-        yield _event(end, passed, kind="moderation_checks")
+    def _measured(self, now: datetime) -> Iterator[dict[str, Any]]:
+        """What the learner measured by `now`, spread over the time the job runs."""
+        if self.trained is None:
+            return
+        total = self.trained.metrics[-1].step
+        for metric in self.trained.metrics:
+            at = self.ran(metric.step / (total + 1))
+            if at is not None and at <= now:
+                data = {"step": metric.step, "total_steps": total, "train_loss": metric.train_loss}
+                words = f"Step {metric.step}/{total}: training loss={metric.train_loss:.2f}"
+                yield _event(at, words, kind="metrics", data=data)
+
+
+def _made(trained: Trained, end: datetime) -> Iterator[dict[str, Any]]:
+    """What is told of the models when they are there."""
+    for model, metric in trained.checkpoints[:-1]:
+        yield _event(end, f"Checkpoint created at step {metric.step}: {model.id}")
+    yield _event(end, f"New fine-tuned model created: {trained.model.id}")
+    passed = "Usage policy evaluations completed, model is now enabled for sampling"
+    yield _event(end, passed, kind="moderation_checks")
 
 
 _WORDS = {

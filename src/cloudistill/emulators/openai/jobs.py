@@ -40,9 +40,14 @@ class Jobs:
             if job.rows is None and checked:
                 self._check(job, checked)
             finished = job.reached("succeeded", now)
-            if job.trained is None and job.rows and job.numbers and finished:
-                trained = train(job.order, job.rows, job.numbers, job=job.id, seed=job.seed, now=finished)
-                self._keep(job, trained)
+            if finished and not job.kept and (trained := self._train(job)):
+                self._keep(job, trained, finished)
+
+    def _train(self, job: Job) -> Trained | None:
+        """What the training comes to, worked out once; None if the files were bad."""
+        if job.trained is None and job.rows and job.numbers:
+            job.trained = train(job.order, job.rows, job.numbers, job=job.id, seed=job.seed)
+        return job.trained
 
     def _check(self, job: Job, at: datetime) -> None:
         order = job.order
@@ -55,12 +60,13 @@ class Jobs:
             job.error = bad.error
             job.plan = [job.plan[0], (at, "failed")]
 
-    def _keep(self, job: Job, trained: Trained) -> None:
+    def _keep(self, job: Job, trained: Trained, at: datetime) -> None:
         csv = self._files.add("step_metrics.csv", trained.csv(), purpose="fine-tune-results")
         job.result_files.append(csv.id)
         for model in (trained.model, *(model for model, _ in trained.checkpoints)):
+            model.created = at
             self._models.tuned[model.id] = model
-        job.trained = trained
+        job.kept = True
 
     def _get(self, asked: Asked) -> Job:
         name = asked.path["job"]
@@ -131,9 +137,13 @@ class Jobs:
         return JSONResponse(job.shown(now))
 
     def events(self, asked: Asked) -> Response:
-        """GET /fine_tuning/jobs/{job}/events: newest first."""
-        query = asked.parameters("after", "limit")
-        told = self._get(asked).events(self._clock.now())
+        """GET /fine_tuning/jobs/{job}/events: newest first; losses are told while the job runs."""
+        query, job = asked.parameters("after", "limit"), self._get(asked)
+        with job.lock:
+            now = self._clock.now()
+            if job.reached("running", now):
+                self._train(job)
+            told = job.events(now)
         return page(told, query, default=20, most=MOST_LISTED)
 
     def checkpoints(self, asked: Asked) -> Response:
@@ -150,7 +160,7 @@ class Jobs:
                 "metrics": {"step": metric.step, "train_loss": metric.train_loss},
                 "step_number": metric.step,
             }
-            for model, metric in reversed(job.trained.checkpoints if job.trained else ())
+            for model, metric in reversed(job.trained.checkpoints if job.trained and job.kept else ())
         ]
         return page(shown, query, default=10, most=MOST_LISTED, bounds=True)
 

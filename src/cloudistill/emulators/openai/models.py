@@ -21,6 +21,7 @@ _EPOCH = date(2026, 1, 1)
 
 _DONE, _DECEMBER, _JANUARY = date(2026, 10, 23), date(2026, 12, 11), date(2027, 1, 14)
 ChatTools = Literal["always", "without-reasoning", "never"]
+Role = Literal["owner", "reader"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,10 @@ def _bases() -> Sequence[Base]:
 
 @dataclass(kw_only=True)
 class Tuned:
-    """A fine-tune, or one of its checkpoints (fewer epochs). Its student is fitted once, when it is first needed."""
+    """A fine-tune, or one of its checkpoints (fewer epochs). Its student is fitted once, when it is first needed.
+
+    It is `created` when its job succeeds.
+    """
 
     id: str
     base: Base
@@ -84,7 +88,7 @@ class Tuned:
     seed: int
     epochs: int
     learning_rate: float
-    created: datetime
+    created: datetime = field(default=datetime.min.replace(tzinfo=UTC))
     _student: Student | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -103,10 +107,11 @@ class Tuned:
 
 
 class Models:
-    """Every model this account can see at the clock's time."""
+    """Every model this account can see at the clock's time. `role` is the key's in its organisation."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.role: Role = "owner"
         self._bases = {base.id: base for base in _bases()}
         self.tuned: dict[str, Tuned] = {}
 
@@ -144,9 +149,9 @@ class Models:
         return JSONResponse(_shown(self.get(asked.path["model"])))
 
     def delete(self, asked: Asked) -> Response:
-        """DELETE /models/{model}: fine-tunes only."""
+        """DELETE /models/{model}: fine-tunes only, and by owners only."""
         model = self.get(asked.path["model"])
-        if isinstance(model, Base):
+        if isinstance(model, Base) or self.role != "owner":
             raise Refusal("You have insufficient permissions for this operation.", status=403)
         self.tuned.pop(model.id, None)
         return JSONResponse({"id": model.id, "object": "model", "deleted": True})

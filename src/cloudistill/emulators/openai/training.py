@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from cloudistill.emulators.chat_lines import lessons
@@ -59,9 +58,7 @@ def resolve(ordered: Hyperparameters, examples: int) -> Hyperparameters:
     )
 
 
-def train(
-    order: Order, rows: Sequence[Mapping[str, Any]], numbers: Hyperparameters, *, job: str, seed: int, now: datetime
-) -> Trained:
+def train(order: Order, rows: Sequence[Mapping[str, Any]], numbers: Hyperparameters, *, job: str, seed: int) -> Trained:
     """Fit a student on `rows`; takes seconds. A fine-tune that is tuned further keeps its earlier lessons."""
     seen = [_seen(row) for row in rows]
     earlier = order.model.lessons if isinstance(order.model, Tuned) else ()
@@ -70,7 +67,7 @@ def train(
     base = base_of(order.model)
 
     def tuned(name: str, after: int) -> Tuned:
-        return Tuned(id=name, base=base, lessons=taught, seed=seed, epochs=after, learning_rate=rate, created=now)
+        return Tuned(id=name, base=base, lessons=taught, seed=seed, epochs=after, learning_rate=rate)
 
     model = tuned(_name(base.id, order.suffix, job), epochs)
     per_epoch = math.ceil(len(rows) / batch)

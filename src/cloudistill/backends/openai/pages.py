@@ -1,0 +1,40 @@
+"""OpenAI's lists, page by page: every item, and no page that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cloudistill.backends.common import unusable
+
+
+def every(ask: Callable[[], Any], asked: str) -> Iterator[Any]:
+    """Every item of every page; nothing is asked before the first is taken.
+
+    Raises:
+        UnusableAnswer: a page is none, or does not lead on to the next one that it promises.
+    """
+    cursors: set[str] = set()
+    while True:
+        found = page(ask, asked)
+        yield from found.data
+        if not found.has_next_page():
+            if found.has_more and found.data:
+                raise unusable("openai", f"{asked}: more is promised after an item without an id", found.data[-1])
+            return
+        cursor = found.data[-1].id
+        if cursor in cursors:
+            raise unusable("openai", f"{asked}: the same page again", cursor)
+        cursors.add(cursor)
+        ask = found.get_next_page
+
+
+def page(ask: Callable[[], Any], asked: str) -> Any:
+    """One page. Raises UnusableAnswer for what has no list of items."""
+    try:
+        found = ask()
+    except AttributeError as error:  # how the SDK itself fails on a page of text
+        raise unusable("openai", asked, str(error)) from error
+    if not isinstance(getattr(found, "data", None), list):
+        raise unusable("openai", asked, found)
+    return found

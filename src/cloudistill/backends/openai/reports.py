@@ -1,0 +1,138 @@
+"""How a job goes and went, out of OpenAI's events, result files and checkpoints. Pure."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+from cloudistill.backends.common import unusable
+from cloudistill.core.job import Checkpoint, JobEvent, StepMetrics
+from cloudistill.core.refs import JobRef, ModelRef
+
+METRICS = "metrics"
+"""OpenAI's word for the events that hold measurements."""
+
+_LEVELS: dict[str, Literal["info", "warning", "error"]] = {"warn": "warning", "error": "error"}
+# the first that is told counts: a loss over the whole validation file outweighs one over a batch of it
+_COLUMNS = {
+    "training_loss": ("train_loss",),
+    "training_accuracy": ("train_mean_token_accuracy", "train_accuracy"),
+    "validation_loss": ("full_valid_loss", "valid_loss"),
+    "validation_accuracy": (
+        "full_valid_mean_token_accuracy",
+        "valid_mean_token_accuracy",
+        "validation_mean_token_accuracy",
+        "valid_accuracy",
+    ),
+}
+
+
+def to_event(found: Any, asked: str) -> JobEvent:
+    """One event; kinds and levels that nobody knows pass.
+
+    Raises:
+        UnusableAnswer: it says nothing.
+    """
+    message, told = getattr(found, "message", None), getattr(found, "created_at", None)
+    if not isinstance(message, str):
+        raise unusable("openai", asked, found)
+    at = datetime.fromtimestamp(told, UTC) if told else None
+    return JobEvent(message=message, at=at, level=_LEVELS.get(found.level, "info"), kind=found.type)
+
+
+def oldest_first(told: Sequence[JobEvent]) -> list[JobEvent]:
+    """Events in the order of their times, whichever way they came; of one second, as if they came newest first."""
+    turned = list(reversed(told))
+    turned.sort(key=lambda event: event.at or datetime.fromtimestamp(0, UTC))
+    return turned
+
+
+def to_checkpoint(found: Any, ref: JobRef, asked: str) -> Checkpoint:
+    """One checkpoint; its model can be called as it is.
+
+    Raises:
+        UnusableAnswer: it has no id or no model, or is another job's.
+    """
+    id_, model = getattr(found, "id", None), getattr(found, "fine_tuned_model_checkpoint", None)
+    if not id_ or not model or found.fine_tuning_job_id not in (None, ref.id):
+        raise unusable("openai", asked, found)
+    measured = steps([{**_members(found.metrics), "step": found.step_number}])
+    created = datetime.fromtimestamp(found.created_at, UTC) if found.created_at else None
+    return Checkpoint(
+        name=id_,
+        model=ModelRef("openai", model),
+        step=found.step_number,
+        created=created,
+        metrics=measured[0] if measured else None,
+    )
+
+
+def steps(rows: Iterable[Mapping[str, Any]]) -> list[StepMetrics]:
+    """What was measured at each step; rows about the same step are one."""
+    found: dict[int, StepMetrics] = {}
+    for row in rows:
+        step = _number(row.get("step"))
+        if step is not None:
+            number = int(step)
+            found[number] = _with(found.get(number, StepMetrics(step=number)), row)
+    return [found[number] for number in sorted(found)]
+
+
+def _with(step: StepMetrics, row: Mapping[str, Any]) -> StepMetrics:
+    """The step with what a row adds to it."""
+    told = {member: [_number(row.get(name)) for name in names] for member, names in _COLUMNS.items()}
+    firsts = {member: next((value for value in values if value is not None), None) for member, values in told.items()}
+    return replace(step, **{member: value for member, value in firsts.items() if value is not None})
+
+
+def measured_by(event: Any) -> Mapping[str, Any]:
+    """The row in an event of the kind `metrics`."""
+    return _members(event.data)
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """The members of an object, whether the SDK made a model of it or not; none of anything else."""
+    value = value.model_dump() if hasattr(value, "model_dump") else value
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def rows_of(content: bytes, asked: str) -> Iterator[Mapping[str, Any]]:
+    """The rows of a result file: CSV, or the same in base64, as older files are; an empty file has none.
+
+    Raises:
+        UnusableAnswer: it is neither.
+    """
+    text = content.decode("utf-8-sig", "replace")
+    if not text.strip():
+        return
+    if not _has_header(text):
+        text = _decoded(content)
+    if not _has_header(text):
+        raise unusable("openai", asked, content)
+    yield from csv.DictReader(io.StringIO(text.replace("\0", "")), skipinitialspace=True)
+
+
+def _has_header(text: str) -> bool:
+    return "step" in [name.strip() for name in text.lstrip().partition("\n")[0].split(",")]
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return base64.b64decode(content).decode("utf-8-sig", "replace")
+    except ValueError:
+        return ""
+
+
+def _number(value: object) -> float | None:
+    """A finite number, however it is spelt; None for anything else."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
