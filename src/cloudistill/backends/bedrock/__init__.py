@@ -1,4 +1,4 @@
-"""Amazon Bedrock over boto3: files in S3, customization jobs, on-demand deployments, Converse."""
+"""Amazon Bedrock over boto3: files in S3, customization and distillation jobs, on-demand deployments, Converse."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from cloudistill.backends.backend import Answer, Request
-from cloudistill.backends.bedrock import answers, orders, preflight
+from cloudistill.backends.bedrock import answers, offers, orders, preflight, removal, reports, rules
+from cloudistill.backends.bedrock.outputs import Outputs
 from cloudistill.backends.bedrock.setup import Setup
 from cloudistill.backends.common import RENDERING, Findings, unusable
 from cloudistill.core.errors import NotFound, PermissionDenied, UsageError
-from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus
+from cloudistill.core.job import Deployment, Job, JobEvent, JobSpec, JobStatus, Offer, PromptReport, StepMetrics
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
+
+Metrics = list[StepMetrics]
+"""What `metrics` returns; a name of its own, because the backend has a verb called `list`."""
 
 
 class BedrockBackend(Setup):
@@ -63,8 +67,10 @@ class BedrockBackend(Setup):
     def _create_request(self, spec: JobSpec) -> dict[str, Any]:
         self.require_region(spec.student)
         model = self.client("bedrock").meta.service_model
-        legal = model.operation_model("CreateModelCustomizationJob").input_shape.members
-        return orders.create_request(spec, role_arn=self.role_arn, bucket=self.bucket, legal=legal)
+        shape = model.operation_model("CreateModelCustomizationJob").input_shape
+        request = orders.create_request(spec, role_arn=self.role_arn, bucket=self.bucket, legal=shape.members)
+        rules.require(request, shape)
+        return request
 
     def submit(self, spec: JobSpec) -> Job:
         """Send the paid order, exactly one request; its answer holds no status yet."""
@@ -89,11 +95,14 @@ class BedrockBackend(Setup):
 
     def poll(self, ref: JobRef) -> Job:
         """One GET."""
-        found = self.client("bedrock").get_model_customization_job(jobIdentifier=ref.id)
+        found = self._described(ref)
         job = orders.to_job(found, "GetModelCustomizationJob")
         if ref.id not in (job.ref.id, found.get("jobName")):
             raise unusable("bedrock", f"GetModelCustomizationJob {ref.id}", job.ref)
         return job
+
+    def _described(self, ref: JobRef) -> Mapping[str, Any]:
+        return self.client("bedrock").get_model_customization_job(jobIdentifier=ref.id)
 
     def cancel(self, ref: JobRef) -> None:
         """Ask Bedrock to stop the job."""
@@ -105,6 +114,53 @@ class BedrockBackend(Setup):
         ask = self.client("bedrock").list_model_customization_jobs
         for found in _all(ask, "modelCustomizationJobSummaries", asked, sortBy="CreationTime", sortOrder="Descending"):
             yield orders.to_job(found, asked)
+
+    # -- how a job goes
+
+    def events(self, ref: JobRef) -> Iterator[JobEvent]:
+        """The order, each stage's begin and last change, the end and why it failed, oldest first."""
+        yield from reports.events(self._described(ref))
+
+    def metrics(self, ref: JobRef) -> Metrics:
+        """What the job's CSV files say, step by step; else its last losses as step 1, once Bedrock tells them."""
+        found = self._described(ref)
+        return reports.metrics(found, Outputs(self.client("s3"), found))
+
+    def prompt_report(self, ref: JobRef) -> PromptReport | None:
+        """Which prompts were taken, as far as the files beside the student say; None while they say nothing."""
+        return reports.prompt_report(Outputs(self.client("s3"), self._described(ref)))
+
+    # -- what is stored, trained, offered
+
+    def delete_file(self, ref: FileRef) -> None:
+        """Remove a file from our bucket; another bucket's are refused."""
+        self.client("s3").delete_object(Bucket=self.bucket, Key=removal.key_of(ref, self.bucket))
+
+    def delete_model(self, ref: ModelRef) -> None:
+        """Remove a custom model and the deployments of it; a deployment's ref stands for its model.
+
+        Raises:
+            ServiceTrouble: a deployment is still being deleted; ask again.
+        """
+        removal.require_ours(ref)
+        client, model = self.client("bedrock"), ref.id
+        if ":custom-model-deployment/" in model:
+            served = removal.remove_deployment(client, model) or self._served.get(model)
+            if served is None:
+                return
+            self._served[model] = model = served
+        removal.remove_model(client, model, self._deployments)
+
+    def _deployments(self, model: str, **query: Any) -> Iterator[Mapping[str, Any]]:
+        ask = self.client("bedrock").list_custom_model_deployments
+        return _all(ask, "modelDeploymentSummaries", "ListCustomModelDeployments", modelArnEquals=model, **query)
+
+    def offer(self, model: ModelRef) -> Offer:
+        """What ListFoundationModels says of a foundation model or a profile of it, in this region."""
+        answer = self.client("bedrock").list_foundation_models()
+        if "modelSummaries" not in answer:
+            raise unusable("bedrock", "ListFoundationModels", answer, request_id=answers.request_id(answer))
+        return offers.offer(answer["modelSummaries"], model, self.region)
 
     # -- deployment
 
@@ -124,8 +180,7 @@ class BedrockBackend(Setup):
     def find_deployment(self, spec: JobSpec, model: ModelRef) -> Deployment | None:
         """The deployment of `model` named after the order's marker."""
         asked, name = "ListCustomModelDeployments", orders.name_of(spec)
-        ask = self.client("bedrock").list_custom_model_deployments
-        for found in _all(ask, "modelDeploymentSummaries", asked, nameContains=name, modelArnEquals=model.id):
+        for found in self._deployments(model.id, nameContains=name):
             if found.get("customModelDeploymentName") == name:
                 return orders.to_deployment(found, asked)
         return None

@@ -59,8 +59,9 @@ def classify(error: Exception) -> PlatformError:
     """Name `error` by its type, and by AWS's code where it answered."""
     if isinstance(error, load_sdk("botocore.exceptions", extra="bedrock").ClientError):
         return _from_answer(cast("ClientError", error))
-    if isinstance(error, AttributeError) and _raised_in(error) == "botocore.parsers":  # JSON that is no object
-        return unanswered(load("bedrock"), error, "the request", [((AttributeError,), UnusableAnswer, "maybe")])
+    unread = AttributeError, TypeError
+    if isinstance(error, unread) and _raised_in(error) == "botocore.parsers":  # JSON that is no object
+        return unanswered(load("bedrock"), error, "the request", [(unread, UnusableAnswer, "maybe")])
     return unanswered(load("bedrock"), error, "the request", _causes())
 
 

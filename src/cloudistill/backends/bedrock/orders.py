@@ -6,14 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudistill.backends.common import (
-    hyperparameters,
-    native_members,
-    refuse_members,
-    tags,
-    training_file,
-    unusable,
-)
+from cloudistill.backends.bedrock import native
+from cloudistill.backends.common import hyperparameters, native_members, refuse_members, tags, unusable
 from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.platforms.platform import load
@@ -25,6 +19,7 @@ _OURS = (
     "clientRequestToken",
     "baseModelIdentifier",
     "customizationType",
+    "customizationConfig",
     "customModelKmsKeyId",
     "jobTags",
     "customModelTags",
@@ -35,7 +30,8 @@ _OURS = (
     "vpcConfig",
 )
 _NAME = re.compile(r"cloudistill-([0-9a-f]{32})")
-_STAGES = {"validationDetails": "validation", "dataProcessingDetails": "data processing", "trainingDetails": "training"}
+STAGES = {"validationDetails": "validation", "dataProcessingDetails": "data processing", "trainingDetails": "training"}
+"""What Bedrock calls the stages of a job, and we do."""
 
 
 def name_of(spec: JobSpec) -> str:
@@ -57,11 +53,10 @@ def create_request(spec: JobSpec, *, role_arn: str, bucket: str, legal: Iterable
         "roleArn": role_arn,
         "clientRequestToken": spec.marker,
         "baseModelIdentifier": spec.student.id,
-        "customizationType": "FINE_TUNING",
         "jobTags": kept,
         "customModelTags": kept,
-        "trainingDataConfig": {"s3Uri": training_file(spec)},
         "outputDataConfig": {"s3Uri": f"s3://{bucket}/cloudistill/out/{spec.marker}/"},
+        **native.members(spec),
     }
     if spec.hyperparameters:
         request["hyperParameters"] = {name: str(value) for name, value in hyperparameters(spec).items()}
@@ -114,7 +109,7 @@ def to_job(found: Mapping[str, Any], asked: str) -> Job:
 
 def _stages(details: Mapping[str, Any]) -> str | None:
     """How far each stage is, in Bedrock's words: all the progress it tells."""
-    known = [(title, details[name]["status"]) for name, title in _STAGES.items() if details.get(name, {}).get("status")]
+    known = [(title, details[name]["status"]) for name, title in STAGES.items() if details.get(name, {}).get("status")]
     return ", ".join(f"{title} {word}" for title, word in known) or None
 
 

@@ -34,11 +34,11 @@ class BedrockEmulator:
 
     def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self.storage = Storage()
-        self._control = Control(clock, self.storage)
+        self._control = Control(clock, self.storage, teacher)
         self._runtime = Runtime(self._control, teacher)
         self._services = (Service("bedrock"), Service("bedrock-runtime"))
         self._statuses = {code: status for service in self._services for code, status in service.statuses.items()}
-        self.server = Server(self._app)
+        self.server = Server(self._app, "bedrock")
 
     @property
     def jobs(self) -> list[Job]:
@@ -48,7 +48,7 @@ class BedrockEmulator:
     @property
     def deployments(self) -> list[Deployment]:
         """Every deployment there is, in all regions."""
-        return self._control.deployments
+        return self._control.remaining()
 
     @property
     def environment(self) -> dict[str, str]:

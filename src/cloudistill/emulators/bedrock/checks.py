@@ -20,18 +20,23 @@ class BadData(Exception):
     """Training data the tuner refuses, in the words of the job's failureMessage."""
 
 
-def checked(data: bytes | None, file: str, *, nova: bool) -> list[dict[str, Any]]:
+def checked(data: bytes | None, file: str, *, nova: bool, fewest: int = FEWEST) -> list[dict[str, Any]]:
     """The rows of a training file. Raises `BadData` for the first thing that is wrong."""
-    if data is None:
-        raise BadData(f"Could not validate GetObject permissions to access Amazon S3 file: {file}")
-    lines = [line for line in data.split(b"\n") if line.strip()]
-    if not FEWEST <= len(lines) <= MOST:
-        raise BadData(f"Number of samples {len(lines)} out of bounds between {FEWEST} and {MOST} in file {file}")
+    lines = lines_of(data, file)
+    if not fewest <= len(lines) <= MOST:
+        raise BadData(f"Number of samples {len(lines)} out of bounds between {fewest} and {MOST} in file {file}")
     rows = [_parsed(line, file) for line in lines]
     for number, row in enumerate(rows, 1):
-        for wrong in _wrong(row, nova=nova):
-            raise BadData(f"Invalid record at line {number} of Amazon S3 file {file}: {wrong}")
+        for found in wrong(row, nova=nova):
+            raise BadData(f"Invalid record at line {number} of Amazon S3 file {file}: {found}")
     return rows
+
+
+def lines_of(data: bytes | None, file: str) -> list[bytes]:
+    """The lines of a file that are not blank. Raises `BadData` where there is no file."""
+    if data is None:
+        raise BadData(f"Could not validate GetObject permissions to access Amazon S3 file: {file}")
+    return [line for line in data.split(b"\n") if line.strip()]
 
 
 def _parsed(line: bytes, file: str) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def _parsed(line: bytes, file: str) -> dict[str, Any]:
     return cast("dict[str, Any]", row)
 
 
-def _wrong(row: Mapping[str, Any], *, nova: bool) -> Iterator[str]:
+def wrong(row: Mapping[str, Any], *, nova: bool) -> Iterator[str]:
     """What is wrong with a row; the later checks rely on the earlier ones having found nothing."""
     if row.get("schemaVersion") != VERSION:
         yield f"schemaVersion must be {VERSION}"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from cloudistill.emulators.bedrock import models
-from cloudistill.emulators.bedrock.checks import checked
-from cloudistill.emulators.bedrock.jobs import CustomModel, Deployment, Job
+from cloudistill.emulators.bedrock.jobs import CustomModel, Deployment, Job, new_id
 from cloudistill.emulators.bedrock.lists import DEPLOYMENTS, JOBS, MODELS, listed
 from cloudistill.emulators.bedrock.models import FoundationModel
-from cloudistill.emulators.bedrock.rows import Course, course
+from cloudistill.emulators.bedrock.pairs import check_distillation
 from cloudistill.emulators.bedrock.shapes import Refused, invalid
-from cloudistill.emulators.bedrock.storage import Storage, split
+from cloudistill.emulators.bedrock.storage import Storage
+from cloudistill.emulators.bedrock.training import Training
 from cloudistill.emulators.clock import Clock
-from cloudistill.emulators.learner import fit
+from cloudistill.emulators.teacher import Teacher
 
 Said = dict[str, Any]
 Handler = Callable[[str, Said], Said]
@@ -27,9 +26,10 @@ Ordered = TypeVar("Ordered", Job, Deployment)
 class Control:
     """The account's records and the operations on them. A handler takes the region and the judged parameters."""
 
-    def __init__(self, clock: Clock, storage: Storage) -> None:
+    def __init__(self, clock: Clock, storage: Storage, teacher: Teacher) -> None:
         self.clock = clock
         self.storage = storage
+        self.training = Training(storage, teacher)
         self.jobs: list[Job] = []
         self.deployments: list[Deployment] = []
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Control:
             if said["customModelName"] in self._model_names(jobs):
                 raise invalid("The provided model name is currently in use.")
             base = self._base(said, region)
-            job = Job(_id(), region, self.clock.now(), said, base, _hyper(base, said.get("hyperParameters", {})))
+            job = Job(new_id(), region, self.clock.now(), said, base, _hyper(base, said.get("hyperParameters", {})))
             self._check_places(said, region)
             self.jobs.append(job)
         return {"jobArn": job.arn}
@@ -97,7 +97,7 @@ class Control:
     def delete_model(self, region: str, said: Said) -> Said:
         """Delete a custom model that nothing serves any more."""
         model = self._model(region, said["modelIdentifier"])
-        if any(deployment.model is model for deployment in self.deployments):
+        if any(deployment.model is model for deployment in self.standing(region)):
             raise Refused("ConflictException", f"The model {model.arn} has a deployment. Delete it first.")
         model.deleted = True
         return {}
@@ -105,7 +105,7 @@ class Control:
     def create_deployment(self, region: str, said: Said) -> Said:
         """Start serving a custom model on demand, where its base can be."""
         with self._lock:
-            deployments = [deployment for deployment in self.deployments if deployment.region == region]
+            deployments = self.standing(region)
             if known := _repeated(deployments, said):
                 return {"customModelDeploymentArn": known.arn}
             model = self._model(region, said["modelArn"])
@@ -116,7 +116,7 @@ class Control:
                 )
             if said["modelDeploymentName"] in {deployment.name for deployment in deployments}:
                 raise invalid("The provided deployment name is currently in use.")
-            deployment = Deployment(_id(), region, self.clock.now(), said, model)
+            deployment = Deployment(new_id(), region, self.clock.now(), said, model)
             self.deployments.append(deployment)
         return {"customModelDeploymentArn": deployment.arn}
 
@@ -126,12 +126,15 @@ class Control:
 
     def list_deployments(self, region: str, said: Said) -> Said:
         """The deployments of a region that pass the filters."""
-        rows = [d.summary(self.clock.now()) for d in self.deployments if d.region == region]
+        rows = [deployment.summary(self.clock.now()) for deployment in self.standing(region)]
         return listed("modelDeploymentSummaries", rows, said, DEPLOYMENTS)
 
     def delete_deployment(self, region: str, said: Said) -> Said:
-        """Stop serving; the model stays."""
-        self.deployments.remove(self.deployment(region, said["customModelDeploymentIdentifier"]))
+        """Begin to stop serving; the model stays."""
+        deployment = self.deployment(region, said["customModelDeploymentIdentifier"])
+        if deployment.delete_asked:
+            raise Refused("ConflictException", f"The deployment {deployment.arn} is being deleted.")
+        deployment.delete_asked = self.clock.now()
         return {}
 
     def list_foundation_models(self, region: str, said: Said) -> Said:
@@ -159,7 +162,7 @@ class Control:
         """The tags a job, model or deployment was ordered with."""
         jobs = {job.arn: job.order.get("jobTags", []) for job in self.jobs if job.region == region}
         students = {model.arn: model.job.order.get("customModelTags", []) for model in self.models(region)}
-        deployments = {d.arn: d.order.get("tags", []) for d in self.deployments if d.region == region}
+        deployments = {d.arn: d.order.get("tags", []) for d in self.standing(region)}
         tags = (jobs | students | deployments).get(said["resourceARN"])
         if tags is None:
             raise _missing(said["resourceARN"])
@@ -170,9 +173,21 @@ class Control:
         found = [self._settled(job).model for job in self.jobs if job.region == region]
         return [model for model in found if model and not model.deleted]
 
+    def standing(self, region: str) -> list[Deployment]:
+        """The deployments of a region that are not gone, oldest first."""
+        now = self.clock.now()
+        return [d for d in self.deployments if d.region == region and not d.gone(now)]
+
+    def remaining(self) -> list[Deployment]:
+        """The record itself, rid of what is gone."""
+        now = self.clock.now()
+        with self._lock:
+            self.deployments[:] = [deployment for deployment in self.deployments if not deployment.gone(now)]
+        return self.deployments
+
     def deployment(self, region: str, identifier: str) -> Deployment:
         """The deployment with this name or ARN. Raises `Refused`."""
-        return _one(identifier, [d for d in self.deployments if d.region == region])
+        return _one(identifier, self.standing(region))
 
     def _job(self, region: str, identifier: str) -> Job:
         return self._settled(_one(identifier, [job for job in self.jobs if job.region == region]))
@@ -181,7 +196,7 @@ class Control:
         return _one(identifier, self.models(region))
 
     def _settled(self, job: Job) -> Job:
-        job.settle(self.clock.now(), self._check, self._fit)
+        job.settle(self.clock.now(), self.training.check, self.training.fit)
         return job
 
     def _model_names(self, jobs: Iterable[Job]) -> set[str]:
@@ -191,41 +206,40 @@ class Control:
         return {job.order["customModelName"] for job in taken if not (job.model and job.model.deleted)}
 
     def _base(self, said: Said, region: str) -> FoundationModel:
-        kind = said.get("customizationType", "FINE_TUNING")
-        if kind != "FINE_TUNING":
-            raise invalid(f"customizationType {kind} is real, but this emulator offers FINE_TUNING alone")
-        if "customizationConfig" in said:
+        kind, now = said.get("customizationType", "FINE_TUNING"), self.clock.now()
+        if kind not in models.TUNABLE:
+            raise invalid(f"customizationType {kind} is real, but this emulator offers FINE_TUNING and DISTILLATION")
+        if kind == "FINE_TUNING" and "customizationConfig" in said:
             raise invalid("customizationConfig is not supported for customizationType FINE_TUNING")
-        base, now = models.find(said["baseModelIdentifier"], region, self.clock.now()), self.clock.now()
+        base = models.find(said["baseModelIdentifier"], region, now)
         if base is None:
             raise invalid("The provided model identifier is invalid.")
         if not base.tunes:
             raise invalid(f"The model {base.id} does not support customization. Use an id with a context suffix.")
         if base.legacy_at(now):
             raise invalid(f"The model {base.id} is in Legacy status and does not support new customization jobs.")
+        if kind == "DISTILLATION":
+            check_distillation(said, base, region, now)
         return base
 
     def _check_places(self, said: Said, region: str) -> None:
-        if "s3Uri" not in said["trainingDataConfig"]:
-            raise invalid("trainingDataConfig.s3Uri is required for customizationType FINE_TUNING")
         self.storage.check_role(said["roleArn"])
-        validators = said.get("validationDataConfig", {}).get("validators", [])
-        for place in (said["trainingDataConfig"], *validators):
+        self._check_source(said, region)
+        for place in said.get("validationDataConfig", {}).get("validators", []):
             self.storage.check_readable(place["s3Uri"], region)
         self.storage.check_writable(said["outputDataConfig"]["s3Uri"], region)
 
-    def _check(self, job: Job) -> Course:
-        uri = job.order["trainingDataConfig"]["s3Uri"]
-        return course(checked(self.storage.read(uri), split(uri)[1], nova=job.base.provider == "Amazon"))
-
-    def _fit(self, job: Job, taught: Course) -> CustomModel:
-        student = fit(taught.lessons, **job.base.schooling(job.hyper))
-        self.storage.write_metrics(job.order["outputDataConfig"]["s3Uri"], job.id, student.losses)
-        return CustomModel(_id(), job, student, taught)
-
-
-def _id() -> str:
-    return uuid4().hex[:12]
+    def _check_source(self, said: Said, region: str) -> None:
+        """A file, or for a distillation logged requests."""
+        data, kind = said["trainingDataConfig"], said.get("customizationType", "FINE_TUNING")
+        if kind == "FINE_TUNING" and set(data) != {"s3Uri"}:
+            raise invalid("trainingDataConfig.s3Uri alone is required for customizationType FINE_TUNING")
+        if len(data) != 1:
+            raise invalid("trainingDataConfig must hold exactly one of s3Uri and invocationLogsConfig")
+        if "s3Uri" in data:
+            self.storage.check_readable(data["s3Uri"], region)
+            return
+        self.storage.check_listable(data["invocationLogsConfig"]["invocationLogSource"]["s3Uri"], region)
 
 
 def _missing(identifier: str) -> Refused:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from cloudistill.emulators.bedrock.checks import BadData
 from cloudistill.emulators.bedrock.models import ACCOUNT, FoundationModel
@@ -22,6 +23,12 @@ CHECKED = STAGES["validationDetails"][1]
 TRAINED = STAGES["trainingDetails"][1]
 STOPPING = 60
 DEPLOYING = 300
+UNDEPLOYING = 30
+
+
+def new_id() -> str:
+    """The twelve characters at the end of an ARN."""
+    return uuid4().hex[:12]
 
 
 @dataclass
@@ -33,6 +40,7 @@ class Deployment:
     created: datetime
     order: dict[str, Any]
     model: CustomModel
+    delete_asked: datetime | None = None
 
     @property
     def arn(self) -> str:
@@ -45,8 +53,14 @@ class Deployment:
         return str(self.order["modelDeploymentName"])
 
     def status(self, now: datetime) -> str:
-        """Creating or Active."""
+        """Creating, Active, or Deleting, a word that AWS's documents have and its own enum lacks."""
+        if self.delete_asked:
+            return "Deleting"
         return "Creating" if now < self.created + timedelta(seconds=DEPLOYING) else "Active"
+
+    def gone(self, now: datetime) -> bool:
+        """Whether nothing is left of it."""
+        return self.delete_asked is not None and now >= self.delete_asked + timedelta(seconds=UNDEPLOYING)
 
     def describe(self, now: datetime) -> dict[str, Any]:
         """What GetCustomModelDeployment answers."""
@@ -75,6 +89,7 @@ class CustomModel:
     job: Job
     student: Student
     course: Course
+    validation: tuple[float, ...] = ()
     deleted: bool = False
 
     @property
@@ -101,12 +116,14 @@ class CustomModel:
             "jobName": job.name,
             "jobArn": job.arn,
             "baseModelArn": job.base.arn(job.region),
-            "customizationType": "FINE_TUNING",
+            "customizationType": job.kind,
+            "customizationConfig": job.order.get("customizationConfig"),
             "hyperParameters": job.hyper,
             "trainingDataConfig": job.order["trainingDataConfig"],
             "validationDataConfig": job.order.get("validationDataConfig"),
             "outputDataConfig": job.order["outputDataConfig"],
             "trainingMetrics": {"trainingLoss": job.loss},
+            "validationMetrics": job.validation,
             "creationTime": self.created,
             "modelStatus": "Active",
         }
@@ -144,6 +161,26 @@ class Job:
     def name(self) -> str:
         """The name it was ordered under."""
         return str(self.order["jobName"])
+
+    @property
+    def kind(self) -> str:
+        """FINE_TUNING or DISTILLATION."""
+        return str(self.order.get("customizationType", "FINE_TUNING"))
+
+    @property
+    def teacher(self) -> dict[str, Any]:
+        """A distillation's teacherModelConfig."""
+        return dict(self.order["customizationConfig"]["distillationConfig"]["teacherModelConfig"])
+
+    @property
+    def validators(self) -> list[str]:
+        """Where the validation rows lie."""
+        return [one["s3Uri"] for one in self.order.get("validationDataConfig", {}).get("validators", ())]
+
+    @property
+    def validation(self) -> list[dict[str, float]] | None:
+        """What each validator found of the finished student."""
+        return [{"validationLoss": loss} for loss in self.model.validation] if self.model else None
 
     @property
     def loss(self) -> float | None:
@@ -217,9 +254,11 @@ class Job:
             "baseModelArn": self.base.arn(self.region),
             "hyperParameters": self.hyper,
             "validationDataConfig": order.get("validationDataConfig", {"validators": []}),
-            "customizationType": "FINE_TUNING",
+            "customizationType": self.kind,
+            "customizationConfig": order.get("customizationConfig"),
             "outputModelKmsKeyArn": key if key.startswith("arn:") and ":key/" in key else None,
             "trainingMetrics": {"trainingLoss": self.loss} if self.model else None,
+            "validationMetrics": self.validation,
             "vpcConfig": order.get("vpcConfig"),
         }
 

@@ -60,6 +60,11 @@ class FoundationModel:
         return frozenset((*self.on_demand, *self.profile, *self.provisioned))
 
     @property
+    def nova(self) -> bool:
+        """One of Amazon's own, whose tuner takes what Llama's does not."""
+        return self.provider == "Amazon"
+
+    @property
     def bare(self) -> str:
         """The id without a context suffix: what custom-model listings call the base."""
         return self.id.partition(":")[0]

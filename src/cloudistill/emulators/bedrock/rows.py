@@ -25,10 +25,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a training file teaches: lessons, and the form its calls have as text (None: toolUse blocks)."""
+    """What a training file teaches: lessons, and the form its calls have as text (None: toolUse blocks).
+
+    A distillation also has `rows`, what the student is trained on, and a verdict on each of the prompts. `held_out`
+    holds the lessons of each validation file.
+    """
 
     lessons: tuple[Lesson, ...]
     form: Form | None
+    rows: tuple[Mapping[str, Any], ...] = ()
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    held_out: tuple[tuple[Lesson, ...], ...] = ()
 
 
 def course(rows: Sequence[Mapping[str, Any]]) -> Course:

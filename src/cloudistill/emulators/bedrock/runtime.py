@@ -64,7 +64,10 @@ class Runtime:
     def _speaker(self, region: str, identifier: str) -> Speaker:
         if ":custom-model-deployment/" in identifier:
             deployment = self._control.deployment(region, identifier)
-            if deployment.status(self._control.clock.now()) != "Active":
+            status = deployment.status(self._control.clock.now())
+            if status == "Deleting":
+                raise Refused("ResourceNotFoundException", f"The deployment {identifier} is being deleted.")
+            if status != "Active":
                 raise Refused(
                     "ModelNotReadyException", "The model specified in the request is not ready to serve requests."
                 )

@@ -6,7 +6,7 @@ import http.client
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
+from cloudistill.emulators import recording
 from cloudistill.emulators.bedrock.models import EAST, WEST
 from cloudistill.emulators.bedrock.shapes import invalid
 
@@ -47,6 +48,8 @@ class Storage:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server.start()
         self._started.callback(self._server.stop)
+        served: Any = vars(self._server)["_server"]
+        served.app = recording.Wsgi(served.app, recording.label("aws"))
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
         with self._counting:
@@ -124,16 +127,38 @@ class Storage:
         except ClientError:
             return None
 
-    def write_metrics(self, uri: str, job: str, losses: Sequence[float]) -> None:
-        """The step CSV that appears beside a finished job, one step an epoch."""
+    def check_listable(self, uri: str, region: str) -> None:
+        """Refuse a prefix that holds nothing, or whose bucket is missing or lies in another region than the job."""
         bucket, prefix = split(uri)
-        key = _join(prefix, f"model-customization-job-{job}/training_artifacts/step_wise_training_metrics.csv")
-        rows = [f"{step},{step + 1},{loss:.6f},{2.718281828 ** min(loss, 50):.6f}" for step, loss in enumerate(losses)]
-        body = "\n".join(("step_number,epoch_number,training_loss,perplexity", *rows)) + "\n"
         try:
-            self._s3.put_object(Bucket=bucket, Key=key, Body=body.encode())
+            found = self._region(bucket) == region and any(True for _ in self._keys(bucket, prefix))
         except ClientError:
-            logging.getLogger(__name__).warning("the output bucket %r is gone: no metrics written", bucket)
+            found = False
+        if not found:
+            raise invalid(f"Could not validate ListBucket permissions to access Amazon S3 bucket: {bucket} at {prefix}")
+
+    def read_all(self, uri: str) -> Iterator[tuple[str, bytes]]:
+        """Key and content of every object under a prefix; nothing where the bucket is gone."""
+        bucket, prefix = split(uri)
+        try:
+            for key in self._keys(bucket, prefix):
+                yield key, bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError:
+            return
+
+    def _keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from (found["Key"] for found in page.get("Contents", ()))
+
+    def write(self, uri: str, job: str, files: Mapping[str, str]) -> None:
+        """What a finished job leaves in its folder under an output prefix."""
+        bucket, prefix = split(uri)
+        folder = _join(prefix, f"model-customization-job-{job}")
+        try:
+            for name, body in files.items():
+                self._s3.put_object(Bucket=bucket, Key=f"{folder}/{name}", Body=body.encode())
+        except ClientError:
+            logging.getLogger(__name__).warning("the output bucket %r is gone: no results written", bucket)
 
     def _region(self, bucket: str) -> str:
         """Where a bucket lies: moto answers 200 from any region, so only the header tells."""

@@ -1,0 +1,64 @@
+"""Removing what was stored and trained, in the order AWS demands: deployments, then the model they served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudistill.core.errors import ServiceTrouble, UsageError
+from cloudistill.core.refs import FileRef, ModelRef
+
+_GOING = "Deleting"
+Deployments = Callable[[str], Iterator[Mapping[str, Any]]]
+
+
+def key_of(ref: FileRef, bucket: str) -> str:
+    """The key of a file in our bucket.
+
+    Raises:
+        UsageError: it lies elsewhere, and is not ours to delete.
+    """
+    place = urlsplit(ref.id)
+    key = place.path.removeprefix("/")
+    if (place.scheme, place.netloc) != ("s3", bucket) or not key:
+        raise UsageError(f"{ref} is no file in the bucket {bucket!r}: delete it where it lies, with its owner's tools")
+    return key
+
+
+def remove_deployment(client: Any, arn: str) -> str | None:
+    """Ask AWS to delete a deployment; the ARN of the model it served, None if the deployment is gone already."""
+    try:
+        found = client.get_custom_model_deployment(customModelDeploymentIdentifier=arn)
+        if found.get("status") != _GOING:
+            client.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return str(found["modelArn"])
+
+
+def remove_model(client: Any, arn: str, deployments: Deployments) -> None:
+    """Delete a custom model once nothing serves it.
+
+    Raises:
+        ServiceTrouble: a deployment is still being deleted; ask again.
+    """
+    serving = [str(found["customModelDeploymentArn"]) for found in deployments(arn)]
+    for deployment in serving:
+        remove_deployment(client, deployment)
+    if serving and (left := [str(found["customModelDeploymentArn"]) for found in deployments(arn)]):
+        raise ServiceTrouble(
+            f"Amazon Bedrock is still deleting {', '.join(left)}; the model {arn} goes after that. Ask again.",
+            platform="bedrock",
+            outcome="refused",
+        )
+    try:
+        client.delete_custom_model(modelIdentifier=arn)
+    except client.exceptions.ResourceNotFoundException:
+        return
+
+
+def require_ours(model: ModelRef) -> None:
+    """Refuse what nobody trained here: a foundation model or a profile."""
+    if ":custom-model/" not in model.id and ":custom-model-deployment/" not in model.id:
+        raise UsageError(f"{model} is no custom model and no deployment of one: there is nothing of yours to delete")
