@@ -242,8 +242,11 @@ def parse(text: str, file: str) -> Platform:
 
 
 def _with_families(document: dict[str, Any]) -> dict[str, Any]:
-    """What models have in common is written once, in `[families.X]`; a model's own row wins."""
+    """What models, or pairs, have in common is written once, in `[families.X]`; a row's own words win."""
     families: dict[str, dict[str, Any]] = document.pop("families", {})
-    rows: dict[str, dict[str, Any]] = document.get("models", {})
-    shared = {id_: families[row.pop("family")] if "family" in row else {} for id_, row in rows.items()}
-    return {**document, "models": [{"id": id_, **shared[id_], **row} for id_, row in rows.items()]}
+
+    def whole(row: dict[str, Any]) -> dict[str, Any]:
+        return (families[row.pop("family")] if "family" in row else {}) | row
+
+    models = [whole({"id": id_, **row}) for id_, row in document.get("models", {}).items()]
+    return {**document, "models": models, "pairs": [whole(pair) for pair in document.get("pairs", ())]}
