@@ -1,8 +1,9 @@
-"""Writes the reference tables from the code and the facts: `make tables`. A test holds the pages against them."""
+"""Writes the generated pages from code, facts and what was verified: `make tables`. A test holds them against it."""
 
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,7 +16,8 @@ from cloudistill.cli.app import app
 from cloudistill.core import errors
 from cloudistill.platforms.platform import Platform, load, names
 
-HERE = Path(__file__).parent / "reference"
+HERE = Path(__file__).parent
+VERIFIED = HERE.parent / "scripts" / "verify_live"
 GENERATED = "<!-- Written by docs/tables.py: change the code or the facts, then run `make tables`. -->"
 ABILITIES = (
     "Backend",
@@ -73,7 +75,7 @@ def capabilities() -> str:
     }
     rows: list[tuple[str, ...]] = []
     for name in ABILITIES:
-        protocol: Any = getattr(abilities, name)
+        protocol: type[Any] = getattr(abilities, name)
         verbs: list[str] = [
             verb for verb in vars(protocol) if not verb.startswith("_") and callable(getattr(protocol, verb))
         ]
@@ -257,14 +259,59 @@ def _said(parameter: Any) -> str:
     return f"`{', '.join(parameter.opts)}{value}`"
 
 
+def unverified() -> str:
+    """What is assumed and open, by platform, and what accounts have settled."""
+    assumptions = _toml("assumptions.toml")["assumptions"]
+    answers = _toml("answers.toml")
+    settled = {id_ for id_, answer in answers.items() if answer["verdict"] != "could not tell"}
+    intro = (
+        "Everything here was built from the vendors' documents, SDKs and machine-readable contracts, and tested "
+        "against emulators\nwritten from the same material. These points were not settled by any of them; each says "
+        "what we assume and what\nhappens if the assumption is wrong.\n\n"
+        "[`verify_live`](../how-to/verify-live.md) settles them on a real account: each `id` below is one of its "
+        "probes, or says why a\nperson is needed."
+    )
+    titles = {name: load(name).title for name in names()} | {"all": "All of them"}
+    parts: list[str] = []
+    for platform, title in titles.items():
+        rows = [
+            (_code(id_), row["assume"], row["if_wrong"], _how(row))
+            for id_, row in assumptions.items()
+            if row["platform"] == platform and id_ not in settled
+        ]
+        parts += [f"## {title}", table(("id", "assumption", "if wrong", "what settles it"), rows)] if rows else []
+    rows = [
+        (_code(id_), row["assume"], answers[id_]["verdict"], answers[id_]["when"], _quoted(answers[id_]))
+        for id_, row in assumptions.items()
+        if id_ in settled
+    ]
+    told = table(("id", "assumption", "verdict", "when", "evidence"), rows) if rows else "None yet."
+    return _page("What no live account has confirmed", intro, *parts, "## Settled", told)
+
+
+def _how(row: dict[str, Any]) -> str:
+    return f"a person: {row['how']} ({row['person']})" if "person" in row else row["how"]
+
+
+def _quoted(answer: dict[str, Any]) -> str:
+    return "`{}`".format(answer["evidence"].replace("`", "'"))
+
+
+def _toml(name: str) -> dict[str, Any]:
+    """A table of `verify_live`'s; empty where nothing was recorded yet."""
+    path = VERIFIED / name
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "capabilities.md": capabilities,
-    "command-line.md": command_line,
-    "errors.md": error_tree,
-    "exit-codes.md": exit_codes,
-    "hyperparameters.md": hyperparameters,
-    "models.md": models,
-    "statuses.md": statuses,
+    "explanation/unverified.md": unverified,
+    "reference/capabilities.md": capabilities,
+    "reference/command-line.md": command_line,
+    "reference/errors.md": error_tree,
+    "reference/exit-codes.md": exit_codes,
+    "reference/hyperparameters.md": hyperparameters,
+    "reference/models.md": models,
+    "reference/statuses.md": statuses,
 }
 
 
@@ -278,7 +325,7 @@ def main(arguments: list[str]) -> int:
     stale = [name for name in PAGES if not (HERE / name).exists() or (HERE / name).read_text("utf-8") != page(name)]
     for name in stale:
         if "--check" in arguments:
-            sys.stderr.write(f"docs/reference/{name} is not current: run `make tables`\n")
+            sys.stderr.write(f"docs/{name} is not current: run `make tables`\n")
         else:
             (HERE / name).write_text(page(name), "utf-8")
     return 1 if stale and "--check" in arguments else 0

@@ -1,0 +1,1 @@
+"""Settles on real accounts what cloudistill takes for true and no document says."""
