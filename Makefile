@@ -6,7 +6,7 @@ BIN := .venv/bin
 SET_UP := .venv/set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs tables lock clean
+.PHONY: help demo test check bench docs tables dist lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ docs: $(SET_UP) ## build the documentation site in build/docs; a warning is an e
 
 tables: $(SET_UP) ## write the reference tables anew from the code and the facts
 	$(BIN)/python docs/tables.py
+
+dist: $(SET_UP) ## build wheel and sdist in dist; `make test` tries both in an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 lock: ## pin what pyproject.toml asks for in constraints.txt; LOCK_OPTIONS=--upgrade renews every pin (needs uv)
 	uv pip compile --quiet $(LOCK_OPTIONS) --no-emit-index-url --no-emit-find-links --generate-hashes --universal \

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 APACHE_2_0 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
-TARGETS = ("help", "demo", "test", "check", "bench", "docs", "tables", "lock", "clean")
+TARGETS = ("help", "demo", "test", "check", "bench", "docs", "tables", "dist", "lock", "clean")
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="NO MAKE: the Makefile is not tried")
 
@@ -161,7 +161,7 @@ def test_no_file_holds_a_path_of_one_machine_or_a_registry_host() -> None:
     # Spelt in parts, so that this file does not hold them itself.
     places = re.compile("/" + "work/|/" + "root/|/" + r"home/\w|files\.python" + "hosted|registry\\.npm" + "js")
     found: list[str] = []
-    for folder in ("src", "tests", "docs", "examples", "bench"):
+    for folder in ("src", "tests", "docs", "examples", "bench", "scripts"):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix in {".py", ".toml", ".md", ".json", ".jsonl", ".j2", ".sh", ".txt"}:
                 found += [str(path.relative_to(ROOT))] if places.search(path.read_text("utf-8")) else []

@@ -53,7 +53,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vpc:
-    """The private network a training job is put in (Bedrock)."""
+    """The private network a training job is put in."""
 
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]

@@ -30,7 +30,7 @@ class Ref:
         platform, colon, rest = str(text).partition(":")
         if not (colon and platform and rest) or any(c.isspace() or not c.isprintable() for c in str(text)):
             raise UsageError(
-                f"{text!r} is not a reference: write platform:id, for example openai:gpt-4.1-mini-2025-04-14"
+                f"{text!r} is not a reference: write platform:id, as `cloudistill platforms` lists them"
             )
         return cls(platform, rest)
 
@@ -45,7 +45,7 @@ class Ref:
 
 
 class FileRef(Ref):
-    """An uploaded file: `openai:file-…`, `bedrock:s3://…`, `vertex:gs://…`."""
+    """An uploaded file, by the id or the address that the vendor gives it."""
 
 
 class JobRef(Ref):

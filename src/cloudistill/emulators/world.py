@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from cloudistill.emulators import recording
 from cloudistill.emulators.clock import Clock
-from cloudistill.emulators.teacher import Teacher
 
 PLATFORMS = ("openai", "bedrock", "vertex")
 
@@ -37,6 +37,7 @@ def emulate(
     speed: float = 0.0,
     teacher_key: Path | None = None,
     teacher_faults: float = 0.0,
+    record: Path | None = None,
 ) -> Generator[World]:
     """Run emulated vendors on loopback for the length of a `with` block.
 
@@ -47,11 +48,17 @@ def emulate(
         speed: vendor seconds per real second; 0 moves the clock only when it is driven.
         teacher_key: OpenAI-chat JSONL whose answers the base models give to the same questions.
         teacher_faults: the share of those answers, 0 to 1, that is spoilt on purpose (the same ones every time).
+        record: a file to which every exchange with an emulator of this process is appended meanwhile, a JSON object a
+            line, without credentials. A program started with `CLOUDISTILL_EMULATORS_RECORD` records there always.
     """
+    from cloudistill.emulators.teacher import Teacher
+
     clock = clock or Clock(datetime.combine(today, time(9), UTC) if today else None, speed=speed)
     teacher = Teacher.read(teacher_key, faults=teacher_faults)
     world = World(clock, teacher.note, _past_proxies())
     with ExitStack() as running:
+        if record:
+            running.enter_context(recording.listening(recording.JsonLines(record)))
         for name in platforms or PLATFORMS:
             emulator = _build(name, clock=clock, teacher=teacher)
             running.callback(emulator.stop)  # first, because a start may fail half-way

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
 
 from cloudistill.core.errors import UsageError
 from cloudistill.formats.bedrock_conversation import RENDERINGS, BedrockConversation, shows_rendering
@@ -12,6 +14,8 @@ from cloudistill.formats.normalisations import BEDROCK, GEMINI, OPENAI
 from cloudistill.formats.openai_chat import OpenAIChat
 
 NAMES = (OPENAI, BEDROCK, GEMINI)
+GROUP = "cloudistill.formats"
+"""Entry points of this group name a format and its class, a `PluggedIn` that is made without arguments."""
 
 _OTHER_FILES = (
     (("prompt", "completion"), "a row for completion models", "Write each as messages: the user's prompt, the answer."),
@@ -28,6 +32,19 @@ _OTHER_FILES = (
 )
 
 
+class PluggedIn(Format, Protocol):
+    """A plug-in's format says itself which rows are its own; it is asked about those that none of ours claims."""
+
+    def recognises(self, record: dict[str, Any]) -> bool:
+        """Whether a row is spelled in this format, well or badly."""
+        ...
+
+
+@cache
+def _plugged_in() -> dict[str, PluggedIn]:
+    return {point.name: point.load()() for point in entry_points(group=GROUP)}
+
+
 def get(name: str, rendering: str | None = None) -> Format:
     """The format of that name; `rendering` chooses how Bedrock spells tools (`text` unless given).
 
@@ -39,10 +56,12 @@ def get(name: str, rendering: str | None = None) -> Format:
             if known == (rendering or "text"):
                 return BedrockConversation(known)
         raise UsageError(f"{name} has no rendering {rendering!r}: it has {' and '.join(RENDERINGS)}")
-    if name not in NAMES:
-        raise UsageError(f"there is no format {name!r}: there are {', '.join(NAMES)}")
+    if name not in NAMES and name not in _plugged_in():
+        raise UsageError(f"there is no format {name!r}: there are {', '.join((*NAMES, *_plugged_in()))}")
     if rendering is not None:
         raise UsageError(f"{name} has no renderings: leave {rendering!r} out")
+    if name not in NAMES:
+        return _plugged_in()[name]
     return OpenAIChat() if name == OPENAI else GeminiContents()
 
 
@@ -56,13 +75,16 @@ def detect(record: dict[str, Any]) -> Format:
         return GeminiContents()
     if "messages" in record:
         return BedrockConversation(shows_rendering(record) or "text") if _is_bedrock(record) else OpenAIChat()
+    for theirs in _plugged_in().values():
+        if theirs.recognises(record):
+            return theirs
     for keys, kind, remedy in _OTHER_FILES:
         if all(key in record for key in keys):
             raise CannotCarry("other-purpose", f"this is {kind}, not a training conversation.", remedy)
     raise CannotCarry(
         "unknown-format",
         f"the row has neither `messages` (OpenAI, Bedrock) nor `contents` (Gemini); it has {_keys(record)}.",
-        f"Write it as {', '.join(NAMES)}.",
+        f"Write it as {', '.join((*NAMES, *_plugged_in()))}.",
     )
 
 
