@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import (
-    MARKER,
-    Findings,
-    host_of,
-    missing,
-    require_secure,
-    require_tuned_in,
-    setting,
-    training_file,
-    unusable,
-)
-from cloudistill.backends.vertex import answers, errors, orders, preflight
-from cloudistill.core.errors import PlatformError
-from cloudistill.core.job import Job, JobSpec
+from cloudistill.backends.common import MARKER, Findings, training_file, unusable
+from cloudistill.backends.vertex import answers, native, orders, preflight, removal, reports
+from cloudistill.backends.vertex.bucket import split
+from cloudistill.backends.vertex.setup import Setup
+from cloudistill.core.errors import UsageError
+from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, PromptReport, StepMetrics
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
-    from google.auth.credentials import Credentials
-    from google.genai import Client
+    from google.genai.types import CreateTuningJobConfig, TunedModel, TuningJob
 
-CHUNK = 8 * 1024 * 1024
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+Metrics = list[StepMetrics]
+Kept = list[Checkpoint]
 
 
-class VertexBackend:
+class VertexBackend(Setup):
     """Cloud Storage, tuning jobs, and models wherever they are served.
 
     Args:
@@ -49,183 +38,39 @@ class VertexBackend:
     platform = "vertex"
     idempotent = False
 
-    def __init__(
-        self,
-        *,
-        project: str | None = None,
-        location: str | None = None,
-        bucket: str | None = None,
-        credentials: Credentials | None = None,
-        base_url: str | None = None,
-        timeout: float = 120.0,
-    ) -> None:
-        self._project = project
-        self._location = location
-        self._bucket = bucket
-        self._credentials = credentials
-        self._base_url = base_url
-        self._timeout = timeout
-        self._lock = threading.RLock()
-        self._clients: dict[str, Client] = {}
-        self._storage: Any = None
-
-    # -- setup
-
-    @property
-    def credentials(self) -> Credentials:
-        """Whose calls these are; google-auth's chain finds them once."""
-        with self._lock:
-            if self._credentials is None:
-                auth, wrong = (load_sdk(name, extra="vertex") for name in ("google.auth", "google.auth.exceptions"))
-                try:
-                    self._credentials, own = auth.default(scopes=[_SCOPE])
-                except wrong.DefaultCredentialsError as error:
-                    raise missing(
-                        "missing-credentials",
-                        "There are no Google credentials.",
-                        "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
-                    ) from error
-                self._project = self._project or os.environ.get("GOOGLE_CLOUD_PROJECT") or own
-            assert self._credentials is not None  # noqa: S101 - default() raises or finds
-            return self._credentials
-
-    @property
-    def project(self) -> str:
-        """Whose models and money these are."""
-        given = self._project or os.environ.get("GOOGLE_CLOUD_PROJECT")
-        return setting(
-            given or (self.credentials and self._project),
-            "GOOGLE_CLOUD_PROJECT",
-            rule="missing-project",
-            message="There is no Google Cloud project.",
-            remedy="Set GOOGLE_CLOUD_PROJECT, or pass project=….",
-        )
-
-    @property
-    def location(self) -> str:
-        """Where tuning jobs run."""
-        return setting(
-            self._location,
-            "GOOGLE_CLOUD_LOCATION",
-            rule="missing-location",
-            message="There is no location for tuning jobs.",
-            remedy="Set GOOGLE_CLOUD_LOCATION (us-central1, say), or pass location=….",
-        )
-
-    @property
-    def bucket(self) -> str:
-        """Where training files lie."""
-        bucket = setting(
-            self._bucket,
-            "CLOUDISTILL_VERTEX_BUCKET",
-            rule="missing-bucket",
-            message="There is no Cloud Storage bucket for training files.",
-            remedy="Set CLOUDISTILL_VERTEX_BUCKET, or pass bucket=….",
-        )
-        return bucket.removeprefix("gs://").rstrip("/")
-
-    @property
-    def _endpoint(self) -> str | None:
-        url = self._base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL")
-        return require_secure(url, "GOOGLE_VERTEX_BASE_URL") if url else None
-
-    def require_location(self, student: ModelRef | None) -> None:
-        """Raise unless there is a location, and the student can be tuned in it."""
-        location = self.location
-        if student:
-            require_tuned_in(location, student, kind="location", remedy="Set GOOGLE_CLOUD_LOCATION={place}.")
-
-    def client(self, location: str) -> Client:
-        """The SDK's client for a location, without retries, kept: it closes its connections when it is dropped."""
-        with self._lock:
-            if location not in self._clients:
-                genai, types = (load_sdk(name, extra="vertex") for name in ("google.genai", "google.genai.types"))
-                options = types.HttpOptions(base_url=self._endpoint, timeout=int(self._timeout * 1000))
-                # all four are said: left to its own chain the SDK ignores the endpoint or loses the project
-                self._clients[location] = genai.Client(
-                    vertexai=True,
-                    project=self.project,
-                    location=location,
-                    credentials=self.credentials,
-                    http_options=options,
-                )
-            return self._clients[location]
-
-    @property
-    def storage(self) -> Any:
-        """The Cloud Storage client; its calls are given `retry=None` one by one."""
-        with self._lock:
-            if self._storage is None:
-                sdk = load_sdk("google.cloud.storage", extra="vertex")
-                # an emulator needs no token, and google-auth would ask Google itself where one may be sent
-                emulated = "STORAGE_EMULATOR_HOST" in os.environ
-                self._storage = sdk.Client(project=self.project, credentials=None if emulated else self.credentials)
-            return self._storage
-
-    def classify(self, error: Exception) -> PlatformError:
-        """Name an SDK's exception in our tree."""
-        return errors.classify(error)
-
-    def payer(self) -> str:
-        """`gcp <project> <location> [<endpoint that is not Google's>]`."""
-        elsewhere = [host_of(self._endpoint)] if self._endpoint else []
-        return " ".join(["gcp", self.project, self.location, *elsewhere])
-
     def preflight(self, student: ModelRef | None = None) -> Findings:
         """Credentials, project, location, the API, the bucket."""
         return preflight.findings(self, student)
-
-    def check_service(self) -> None:
-        """Raise unless tuning jobs may be listed here."""
-        with answers.quiet():
-            self.client(self.location).tunings.list(config={"page_size": 1})
-
-    def check_bucket(self) -> None:
-        """Raise unless the bucket can be reached."""
-        self.storage.get_bucket(self.bucket, retry=None, timeout=self._timeout)
 
     # -- training
 
     def upload(self, path: Path, *, fingerprint: str) -> FileRef:
         """Store a training file under its content's name; what is there already is not sent again."""
-        key, size, bucket = f"cloudistill/{fingerprint}.jsonl", path.stat().st_size, self.storage.bucket(self.bucket)
-        stored = bucket.get_blob(key, retry=None, timeout=self._timeout)
-        if stored is None or stored.size != size:
-            self._send(bucket.blob(key, chunk_size=CHUNK), path, generation=stored.generation if stored else 0)
-        return FileRef("vertex", f"gs://{self.bucket}/{key}")
-
-    def _send(self, blob: Any, path: Path, *, generation: int) -> None:
-        """Write the object, unless somebody else has just written it: its name is its content."""
-        there = load_sdk("google.api_core.exceptions", extra="vertex").PreconditionFailed
-        with path.open("rb") as stream:
-            try:
-                blob.upload_from_file(
-                    stream,
-                    size=path.stat().st_size,
-                    content_type="application/jsonl",
-                    if_generation_match=generation,
-                    checksum="crc32c",
-                    retry=None,
-                    timeout=self._timeout,
-                )
-            except there:
-                return
+        return self.objects(self.bucket).store(path, f"cloudistill/{fingerprint}.jsonl")
 
     def accepts(self, spec: JobSpec) -> None:
-        """Refuse what Vertex's create request has no place for."""
-        self.require_location(spec.student)
-        orders.create_config(spec)
+        """Refuse what Vertex's create request has no place for, and pairs that Vertex never distilled."""
+        self._config(spec)
 
     def submit(self, spec: JobSpec) -> Job:
         """Send the paid order, exactly one request."""
-        self.require_location(spec.student)
-        config = orders.create_config(spec)
+        config = self._config(spec)
         tunings = self.client(self.location).tunings
         with answers.quiet():
             found = tunings.tune(
                 base_model=spec.student.id, training_dataset={"gcs_uri": training_file(spec)}, config=config
             )
         return orders.to_job(found, "POST tuningJobs")
+
+    def _config(self, spec: JobSpec) -> CreateTuningJobConfig:
+        if spec.method == "native":
+            native.require_place(spec, self.location)
+        else:
+            self.require_location(spec.student)
+        folder = f"gs://{self.bucket}/cloudistill/out/{spec.marker}/" if native.is_open(spec.student.id) else ""
+        config = orders.create_config(spec, folder)
+        training_file(spec)
+        return config
 
     def find(self, spec: JobSpec) -> Job | None:
         """The job that carries the order's marker.
@@ -244,36 +89,94 @@ class VertexBackend:
 
     def poll(self, ref: JobRef) -> Job:
         """One GET, at the job's own location."""
+        return orders.to_job(self._get(ref), f"GET {ref.id}")
+
+    def _get(self, ref: JobRef) -> TuningJob:
         with answers.quiet():
             found = self.client(orders.location_of(ref.id) or self.location).tunings.get(name=ref.id)
-        job = orders.to_job(found, f"GET {ref.id}")
-        if job.ref.id.rpartition("/")[2] != ref.id.rpartition("/")[2]:
-            raise unusable("vertex", f"GET {ref.id}", job.ref)
-        return job
+        if (found.name or "").rpartition("/")[2] != ref.id.rpartition("/")[2]:
+            raise unusable("vertex", f"GET {ref.id}", orders.shown(found))
+        return found
 
     def cancel(self, ref: JobRef) -> None:
         """Ask Vertex to stop the job."""
         self.client(orders.location_of(ref.id) or self.location).tunings.cancel(name=ref.id)
 
     def list(self) -> Iterator[Job]:
-        """The project's tuning jobs in this location, page by page."""
+        """The project's tuning jobs in this location, page by page: Vertex lists no other location's with them."""
         return self._jobs()
 
     def _jobs(self, hint: str | None = None) -> Iterator[Job]:
+        return (orders.to_job(found, "GET tuningJobs") for found in self._listed(hint))
+
+    def _listed(self, hint: str | None = None) -> Iterator[TuningJob]:
         with answers.quiet():
             pager = self.client(self.location).tunings.list(config={"page_size": 100, "filter": hint})
         while True:
-            yield from [orders.to_job(found, "GET tuningJobs") for found in pager.page]
+            yield from pager.page
             try:
                 with answers.quiet():
                     pager.next_page()
             except IndexError:  # how the SDK says that this was the last page
                 return
 
+    # -- what became of it
+
+    def prompt_report(self, ref: JobRef) -> PromptReport | None:
+        """What Vertex counted of the prompts, and where the teacher's answers lie, once one of both is there."""
+        found = self._get(ref)
+        bucket, folder = split(f"{(found.output_uri or '').rstrip('/')}/{reports.LABELLED}")
+        labelled = f"gs://{bucket}/{folder}" if bucket and self.objects(bucket).holds(folder) else None
+        return reports.prompt_report(found, labelled)
+
+    def events(self, ref: JobRef) -> Iterator[JobEvent]:
+        """The job's times, stage and progress, oldest first."""
+        yield from reports.events(self._get(ref))
+
+    def metrics(self, ref: JobRef) -> Metrics:
+        """What the job's metrics file holds, if it names one that can be read."""
+        bucket, prefix = split(self._get(ref).gcs_metrics_uri or "")
+        return reports.steps(self.objects(bucket).lines(prefix)) if bucket else []
+
+    def checkpoints(self, ref: JobRef) -> Kept:
+        """The checkpoints that have an endpoint of their own, oldest first."""
+        return reports.checkpoints(self._get(ref))
+
+    # -- removal
+
+    def delete_file(self, ref: FileRef) -> None:
+        """Remove a file from our bucket.
+
+        Raises:
+            UsageError: it lies elsewhere.
+        """
+        self.objects(self.bucket).remove(ref)
+
+    def delete_model(self, ref: ModelRef) -> None:
+        """Take a tuned model down with its endpoints, named by either; a checkpoint's endpoint goes alone.
+
+        Raises:
+            UsageError: it is a publisher's model, or an endpoint that no job of this location made.
+            ServiceTrouble: Google is still at work; ask again.
+        """
+        removal.require_ours(ref)
+        removal.remove(self.rest(), ref, self._result_behind(ref))
+
+    def _result_behind(self, ref: ModelRef) -> TunedModel | None:
+        """What the job made that `ref` stems from: Vertex keeps jobs for ever, so it is known when parts are gone."""
+        results = (found.tuned_model for found in self._listed() if found.tuned_model)
+        return next((tuned for tuned in results if removal.made(ref, tuned)), None)
+
     # -- answering
 
     def generate(self, model: ModelRef, request: Request) -> Answer:
-        """Ask `model` where it lives: a tuned one in its endpoint's location, a base model where it is served."""
+        """Ask `model` where it lives: a tuned one in its endpoint's location, a base model where it is served.
+
+        Raises:
+            UsageError: the model has no endpoint yet.
+        """
+        if orders.kind_of(model.id) == "models":
+            raise UsageError(f"{model} is served by no endpoint: deploy it, and ask vertex:projects/…/endpoints/…")
         return answers.answer(self.client(self._home_of(model)), model, request)
 
     def _home_of(self, model: ModelRef) -> str:

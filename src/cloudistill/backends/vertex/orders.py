@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import load_sdk
 from cloudistill.backends.common import MARKER, RUN, hyperparameters, native_members, refuse_members, tags, unusable
+from cloudistill.backends.vertex import native
+from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Job, JobSpec, JobStatus
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.platforms.platform import load
@@ -14,7 +16,7 @@ from cloudistill.platforms.platform import load
 if TYPE_CHECKING:
     from google.genai.types import CreateTuningJobConfig, TuningJob
 
-_OURS = (
+_OURS = {
     "adapter_size",
     "encryption_spec",
     "epoch_count",
@@ -24,7 +26,7 @@ _OURS = (
     "method",
     "tuned_model_display_name",
     "validation_dataset",
-)
+}
 # one of these would add a second tuning spec to the request, which the server refuses
 _OF_OTHER_METHODS = {
     "base_teacher_model",
@@ -41,23 +43,37 @@ _OF_OTHER_METHODS = {
     "tuned_teacher_model_source",
     "validation_dataset_uri",
 }
+_OURS_IN_DISTILLATION = _OURS | {"base_teacher_model", "batch_size", "learning_rate", "output_uri"}
+# of no public contract is sft_loss_weight_multiplier: whom Google has let in may pass it
+_OF_DISTILLATION = {"base_teacher_model", "sft_loss_weight_multiplier"}
+_NOT_NAMED = "the job has succeeded, but Vertex does not name its endpoint yet"
+_IN_PART = "the job succeeded in part only; the model may have seen less than the file"
+_NOT_SERVED = (
+    "Vertex serves no open model by itself: the weights lie under {weights}; deploy {model} on an endpoint of your "
+    "own, which costs by the hour, before it is asked"
+)
 
 
-def create_config(spec: JobSpec) -> CreateTuningJobConfig:
-    """The configuration of the tuning request: exactly one tuning spec, the supervised one.
+def create_config(spec: JobSpec, outputs: str = "") -> CreateTuningJobConfig:
+    """The configuration of the tuning request: exactly one tuning spec, supervised or distillation.
+
+    `outputs` is the folder that open weights are written to.
 
     Raises:
         UsageError: the order holds what Vertex cannot take.
     """
-    refuse_members(spec, "seed", "suffix", "vpc")
+    refuse_members(spec, "seed", "suffix", "vpc", "logs", "teacher_max_tokens")
     types = load_sdk("google.genai.types", extra="vertex")
-    legal = set(types.CreateTuningJobConfig.model_fields) - _OF_OTHER_METHODS
+    distils = spec.method == "native"
+    foreign = _OF_OTHER_METHODS - _OF_DISTILLATION if distils else _OF_OTHER_METHODS
     config: dict[str, Any] = {
-        "method": "SUPERVISED_FINE_TUNING",
         "labels": tags(spec),
         "tunedModelDisplayName": f"cloudistill-{spec.marker}",
+        **(native.members(spec, outputs) if distils else _supervised(spec)),
         **hyperparameters(spec),
-        **native_members(spec, legal, _OURS),
+        **native_members(
+            spec, set(types.CreateTuningJobConfig.model_fields) - foreign, _OURS_IN_DISTILLATION if distils else _OURS
+        ),
     }
     if spec.validation:
         config["validationDataset"] = {"gcsUri": spec.validation.id}
@@ -70,6 +86,15 @@ def create_config(spec: JobSpec) -> CreateTuningJobConfig:
     return types.CreateTuningJobConfig.model_validate(config)
 
 
+def _supervised(spec: JobSpec) -> dict[str, Any]:
+    if native.is_open(spec.student.id):
+        raise UsageError(
+            f"cloudistill does not fine-tune {spec.student} on answers: Vertex wants its rows in another spelling. "
+            "Use the method native, or a Gemini student."
+        )
+    return {"method": "SUPERVISED_FINE_TUNING"}
+
+
 def to_job(found: TuningJob, asked: str) -> Job:
     """The Job in Vertex's object.
 
@@ -77,17 +102,16 @@ def to_job(found: TuningJob, asked: str) -> Job:
         UnusableAnswer: it has no name or no state, as the SDK reads an empty body.
     """
     if not found.name or not found.state:
-        raise unusable("vertex", asked, found.model_dump(exclude_none=True, exclude={"sdk_http_response"}, mode="json"))
+        raise unusable("vertex", asked, shown(found))
     word = str(found.state.value)
-    endpoint = found.tuned_model.endpoint if found.tuned_model else None
-    status, warning = _status(word, endpoint)
+    trained = _trained(found)
+    status, warning = _status(word, trained, found.output_uri)
     labels = found.labels or {}
-    stats = found.tuning_data_stats.supervised_tuning_data_stats if found.tuning_data_stats else None
     return Job(
         ref=JobRef("vertex", found.name),
         status=status,
         native_status=word,
-        model=ModelRef("vertex", endpoint) if status is JobStatus.SUCCEEDED and endpoint else None,
+        model=ModelRef("vertex", trained) if status is JobStatus.SUCCEEDED and trained else None,
         base=found.base_model,
         marker=labels.get(MARKER),
         run=labels.get(RUN),
@@ -96,21 +120,46 @@ def to_job(found: TuningJob, asked: str) -> Job:
         failure=found.error.message or f"code {found.error.code}" if found.error else None,
         warning=warning,
         last_event=str(found.tuning_job_state.value) if found.tuning_job_state else None,
-        trained_tokens=stats.total_billable_token_count if stats else None,
+        trained_tokens=_tokens(found),
     )
 
 
-def _status(word: str, endpoint: str | None) -> tuple[JobStatus, str | None]:
+def shown(found: TuningJob) -> dict[str, Any]:
+    """Vertex's object as it came."""
+    return found.model_dump(exclude_none=True, exclude={"sdk_http_response"}, mode="json")
+
+
+def _trained(found: TuningJob) -> str | None:
+    """What came out: the endpoint, or the model alone where the weights were written to an output folder."""
+    tuned = found.tuned_model
+    return (tuned.endpoint or (tuned.model if found.output_uri else None)) if tuned else None
+
+
+def _tokens(found: TuningJob) -> int | None:
+    told = found.tuning_data_stats
+    distilled = told.distillation_data_stats.training_dataset_stats if told and told.distillation_data_stats else None
+    stats = told.supervised_tuning_data_stats or distilled if told else None
+    return stats.total_billable_token_count if stats else None
+
+
+def _status(word: str, trained: str | None, weights: str | None) -> tuple[JobStatus, str | None]:
     """Our word, and what must be said with it: without an endpoint there is nothing to call."""
     facts = load("vertex")
-    status = facts.status(word)
-    if facts.means("partial-success", word):
-        if endpoint:
-            return JobStatus.SUCCEEDED, "the job succeeded in part only; the model may have seen less than the file"
-        return JobStatus.FAILED, None
-    if status is JobStatus.SUCCEEDED and not endpoint:
-        return JobStatus.RUNNING, "the job has succeeded, but Vertex does not name its endpoint yet"
-    return status, None
+    status, partly = facts.status(word), facts.means("partial-success", word)
+    if status is not JobStatus.SUCCEEDED:
+        return status, None
+    if not trained:
+        return (JobStatus.FAILED, None) if partly else (JobStatus.RUNNING, _NOT_NAMED)
+    warnings = [_IN_PART] if partly else []
+    if kind_of(trained) != "endpoints":
+        warnings.append(_NOT_SERVED.format(model=trained, weights=weights))
+    return status, "; ".join(warnings) or None
+
+
+def kind_of(resource: str) -> str | None:
+    """`endpoints`, `models` or another collection that a full resource name stands in; None for any other name."""
+    found = re.fullmatch(r"projects/[^/]+/locations/[^/]+/([^/]+)/[^/]+", resource)
+    return found[1] if found else None
 
 
 def location_of(resource: str) -> str | None:

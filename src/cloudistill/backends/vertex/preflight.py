@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cloudistill.backends.common import Findings, probe
+from cloudistill.backends.vertex.setup import Setup
 from cloudistill.core.errors import AuthenticationFailed, NotFound, PermissionDenied
 from cloudistill.core.refs import ModelRef
-
-if TYPE_CHECKING:
-    from cloudistill.backends.vertex import VertexBackend
 
 _REFUSED = "credentials-refused", "Renew the Google credentials (gcloud auth application-default login)."
 
 
-def findings(backend: VertexBackend, student: ModelRef | None) -> Findings:
+def findings(setup: Setup, student: ModelRef | None) -> Findings:
     """Credentials, project, location, the API, the bucket; one line for each fault."""
-    caller = probe(backend, lambda: backend.credentials, {}) or probe(backend, lambda: backend.project, {})
-    place = probe(backend, lambda: backend.require_location(student), {})
+    caller = probe(setup, lambda: setup.credentials, {}) or probe(setup, lambda: setup.project, {})
+    place = probe(setup, lambda: setup.require_location(student), {})
     if caller:
-        return caller + place + probe(backend, lambda: backend.bucket, {})
+        return caller + place + probe(setup, lambda: setup.bucket, {})
     nowhere = any(finding.rule == "missing-location" for finding in place)
-    service = [] if nowhere else _service(backend)
+    service = [] if nowhere else _service(setup)
     if any(finding.rule == "credentials-refused" for finding in service):
-        return place + service + probe(backend, lambda: backend.bucket, {})
-    return place + service + _bucket(backend)
+        return place + service + probe(setup, lambda: setup.bucket, {})
+    return place + service + _bucket(setup)
 
 
-def _service(backend: VertexBackend) -> Findings:
+def _service(setup: Setup) -> Findings:
     enable = "Enable aiplatform.googleapis.com, and grant roles/aiplatform.user in this project."
     return probe(
-        backend,
-        backend.check_service,
+        setup,
+        setup.check_service,
         {
             AuthenticationFailed: _REFUSED,
             PermissionDenied: ("permission-denied", enable),
@@ -40,10 +36,10 @@ def _service(backend: VertexBackend) -> Findings:
     )
 
 
-def _bucket(backend: VertexBackend) -> Findings:
+def _bucket(setup: Setup) -> Findings:
     return probe(
-        backend,
-        backend.check_bucket,
+        setup,
+        setup.check_bucket,
         {
             AuthenticationFailed: _REFUSED,
             NotFound: ("bucket-not-found", "Create the bucket, or set CLOUDISTILL_VERTEX_BUCKET to one that exists."),

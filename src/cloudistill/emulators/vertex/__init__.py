@@ -8,7 +8,8 @@ from cloudistill.emulators.teacher import Teacher
 from cloudistill.emulators.vertex.api import build_app
 from cloudistill.emulators.vertex.call import NUMBER, PROJECT, Routes
 from cloudistill.emulators.vertex.identity import Identity
-from cloudistill.emulators.vertex.jobs import Job, Ledger
+from cloudistill.emulators.vertex.jobs import Job
+from cloudistill.emulators.vertex.ledger import Ledger
 from cloudistill.emulators.vertex.predictions import PredictionService
 from cloudistill.emulators.vertex.registry import Registry
 from cloudistill.emulators.vertex.storage import Buckets
@@ -24,14 +25,12 @@ class VertexEmulator:
     def __init__(self, *, clock: Clock, teacher: Teacher) -> None:
         self._ledger = Ledger()
         self.buckets = Buckets(BUCKET, project_number=NUMBER)
-        services = (
-            TuningService(self._ledger, self.buckets),
-            Registry(self._ledger),
-            PredictionService(self._ledger, teacher),
-        )
+        self.tuning = TuningService(self._ledger, self.buckets, teacher)
+        self.registry = Registry(self._ledger)
+        services = (self.tuning, self.registry, PredictionService(self._ledger, teacher))
         routes = Routes(rule for service in services for rule in service.rules())
         self.identity = Identity(PROJECT)
-        self.server = Server(build_app(routes, self.identity, clock))
+        self.server = Server(build_app(routes, self.identity, clock), "vertex")
 
     @property
     def jobs(self) -> list[Job]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from cloudistill.emulators.lesson import CHARACTERS_A_TOKEN, Question, Reply, Shape, tokens
 from cloudistill.emulators.vertex.errors import GoogleError
-from cloudistill.emulators.vertex.models import Gemini
+from cloudistill.emulators.vertex.models import PublisherModel
 from cloudistill.emulators.vertex.rows import faults_of_tools, faults_of_turns, question, shapes
 
 Body = dict[str, Any]
 _LEARN_MORE = "Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 
 
-def check_request(request: Body, model: Gemini, name: str) -> None:
+def check_request(request: Body, model: PublisherModel, name: str) -> None:
     """Raises GoogleError for a request that Gemini would refuse."""
     contents = request.get("contents", [])
     if not contents:

@@ -9,7 +9,7 @@ from typing import Any
 from cloudistill.emulators.lesson import Lesson, tokens
 from cloudistill.emulators.vertex.contract import read
 from cloudistill.emulators.vertex.errors import GoogleError
-from cloudistill.emulators.vertex.models import MAX_LINE_TOKENS, MAX_VALIDATION_LINES, Gemini
+from cloudistill.emulators.vertex.models import MAX_LINE_TOKENS, MAX_VALIDATION_LINES, PublisherModel
 from cloudistill.emulators.vertex.rows import faults_of_tools, faults_of_turns, lessons
 
 _SAMPLE, _BATCH = 10, 8
@@ -34,7 +34,7 @@ class Dataset:
         return max(1, self.examples // _BATCH)
 
     def stats(self, *, epochs: int) -> dict[str, Any]:
-        """SupervisedTuningDataStats."""
+        """TuningDataStats."""
         stats: dict[str, Any] = {
             "tuningDatasetExampleCount": str(self.examples),
             "totalBillableTokenCount": str(self.tokens * epochs),
@@ -45,12 +45,12 @@ class Dataset:
             stats["truncatedExampleIndices"] = [str(index) for index in self.dropped[:_SAMPLE]]
             reason = f"The example has more than {MAX_LINE_TOKENS} tokens."
             stats["droppedExampleReasons"] = [reason] * len(stats["truncatedExampleIndices"])
-        return stats
+        return {"supervisedTuningDataStats": stats}
 
 
-def read_training(raw: bytes, model: Gemini) -> Dataset:
+def read_training(raw: bytes, model: PublisherModel) -> Dataset:
     """The lessons in a file. Raises DatasetError at the first line that can't be used."""
-    lines = [line for line in _decoded(raw).split("\n") if line.strip()]
+    lines = lines_of(raw)
     dataset = Dataset()
     for index, line in enumerate(lines, 1):
         parsed = _line(line, f"Dataset example {index} of {len(lines)}", model)
@@ -66,9 +66,9 @@ def read_training(raw: bytes, model: Gemini) -> Dataset:
     return dataset
 
 
-def check_validation(raw: bytes, model: Gemini) -> None:
+def check_validation(raw: bytes, model: PublisherModel) -> None:
     """Raises DatasetError unless every line could be trained on and there are not too many."""
-    lines = [line for line in _decoded(raw).split("\n") if line.strip()]
+    lines = lines_of(raw)
     if len(lines) > MAX_VALIDATION_LINES:
         raise DatasetError(
             f"The validation dataset has {len(lines)} examples; at most {MAX_VALIDATION_LINES} may be used."
@@ -77,26 +77,32 @@ def check_validation(raw: bytes, model: Gemini) -> None:
         _line(line, f"Validation dataset example {index} of {len(lines)}", model)
 
 
-def _decoded(raw: bytes) -> str:
+def lines_of(raw: bytes) -> list[str]:
+    """The lines that hold something. Raises DatasetError for bytes that are no text."""
     try:
-        return raw.decode()
+        return [line for line in raw.decode().split("\n") if line.strip()]
     except UnicodeDecodeError as error:
         raise DatasetError(f"The dataset is not UTF-8: byte {error.start} can't be decoded.") from error
 
 
-def _line(line: str, where: str, model: Gemini) -> dict[str, Any]:
+def parsed(kind: str, line: str, where: str) -> dict[str, Any]:
+    """A line as the message `kind`. Raises DatasetError that says where it stands."""
     try:
-        parsed = read("TrainingLine", json.loads(line))
+        return read(kind, json.loads(line))
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where} is not a JSON object: {error}. JSON: {line[:80]}") from error
     except GoogleError as error:
         raise DatasetError(f"{where} is not valid: {error.message} JSON: {line[:80]}") from error
-    for fault in _faults(parsed, model):
+
+
+def _line(line: str, where: str, model: PublisherModel) -> dict[str, Any]:
+    found = parsed("TrainingLine", line, where)
+    for fault in _faults(found, model):
         raise DatasetError(f"{where} {fault} JSON: {line[:80]}")
-    return parsed
+    return found
 
 
-def _faults(line: dict[str, Any], model: Gemini) -> list[str]:
+def _faults(line: dict[str, Any], model: PublisherModel) -> list[str]:
     contents = line.get("contents", [])
     if not contents or contents[-1].get("role") != "model":
         return ['must hold "contents" that end with a turn of the role "model".']

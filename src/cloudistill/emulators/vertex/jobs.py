@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloudistill.emulators.learner import Student, fit
+from cloudistill.emulators.teacher import Teacher
+from cloudistill.emulators.vertex import prompts
 from cloudistill.emulators.vertex.dataset import Dataset, DatasetError, check_validation, read_training
-from cloudistill.emulators.vertex.errors import GoogleError
-from cloudistill.emulators.vertex.models import Gemini, endpoint_location
+from cloudistill.emulators.vertex.models import PublisherModel, endpoint_location
 from cloudistill.emulators.vertex.storage import Buckets
 
 Body = dict[str, Any]
@@ -31,6 +34,7 @@ _PHASES = (
     (_DONE_AT, "JOB_STATE_RUNNING", "TUNING_JOB_STATE_POST_PROCESSING"),
 )
 _INVALID_ARGUMENT, _CANCELLED = 3, 1
+_NO_TENSORS = (2).to_bytes(8, "little") + b"{}"
 FINAL = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"})
 
 
@@ -53,13 +57,17 @@ class Job:
     location: str
     id: str
     base: str
-    model: Gemini
+    model: PublisherModel
     order: Body
     created: datetime
     buckets: Buckets
+    teacher: Teacher
+    metrics_uri: str = ""
+    """What `gcsMetricsUri` says; Google does not document what lies there, so nothing is written."""
     cancelled: datetime | None = None
     _failure: str = ""
     _dataset: Dataset | None = None
+    _delivered: bool = False
     _students: dict[int, Student] = field(default_factory=dict[int, Student])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,8 +78,18 @@ class Job:
 
     @property
     def spec(self) -> Body:
-        """The order's SupervisedTuningSpec."""
-        return self.order["supervisedTuningSpec"]
+        """The order's SupervisedTuningSpec or DistillationSpec."""
+        return self.order.get("supervisedTuningSpec") or self.order["distillationSpec"]
+
+    @property
+    def distils(self) -> bool:
+        """Whether the lessons are a teacher's answers."""
+        return "distillationSpec" in self.order
+
+    @property
+    def home(self) -> str:
+        """Where its model lives: what a job at `global` makes lies in a real region."""
+        return "us-central1" if self.location == "global" else self.location
 
     @property
     def epochs(self) -> int:
@@ -90,6 +108,7 @@ class Job:
         for end, state, detail in _PHASES:
             if passed < end:
                 return state, detail
+        self._deliver()
         return "JOB_STATE_SUCCEEDED", None
 
     def student(self, epochs: int) -> Student:
@@ -130,17 +149,17 @@ class Job:
 
     def checkpoints(self) -> list[int]:
         """The epochs that are kept: each one up to ten, else ten evenly spaced, the last among them."""
-        if self.spec.get("exportLastCheckpointOnly"):
+        if self.model.weights or self.spec.get("exportLastCheckpointOnly"):
             return []
         kept = min(self.epochs, MAX_CHECKPOINTS)
         return [round(self.epochs * (i + 1) / kept) for i in range(kept)]
 
     def tuned_model(self) -> Body:
         """Its place in the Model Registry, its endpoint, and those of its checkpoints."""
-        body: Body = {
-            "model": f"{self.model_name}@1",
-            "endpoint": self._endpoint(self.epochs),
-        }
+        body: Body = {"model": f"{self.model_name}@1"}
+        if self.model.weights:
+            return body
+        body["endpoint"] = self._endpoint(self.epochs)
         steps = self._dataset.steps if self._dataset else 0
         kept = [
             {
@@ -156,7 +175,7 @@ class Job:
     @property
     def model_name(self) -> str:
         """The resource name in the Model Registry, without a version."""
-        return f"projects/{self.project}/locations/{self.location}/models/{resource_id(self.name, 'model')}"
+        return f"projects/{self.project}/locations/{self.home}/models/{resource_id(self.name, 'model')}"
 
     @property
     def display_name(self) -> str:
@@ -166,7 +185,9 @@ class Job:
     @property
     def labels(self) -> dict[str, str]:
         """The order's labels, which go over to the model and its endpoints, and Google's own."""
-        return {**self.order.get("labels", {}), "tune-type": "sft", "google-vertex-llm-tuning-base-model-id": self.base}
+        kind = "distillation" if self.distils else "sft"
+        own = {"tune-type": kind, "google-vertex-llm-tuning-base-model-id": re.sub(r"[^a-z0-9_-]", "-", self.base)}
+        return {**self.order.get("labels", {}), **own}
 
     @property
     def done(self) -> datetime:
@@ -179,7 +200,8 @@ class Job:
 
     def endpoints(self) -> dict[str, int]:
         """The endpoints by name, each with the epochs its student has learnt."""
-        return {self._endpoint(epoch): epoch for epoch in {*self.checkpoints(), self.epochs}}
+        epochs = set[int]() if self.model.weights else {*self.checkpoints(), self.epochs}
+        return {self._endpoint(epoch): epoch for epoch in epochs}
 
     def _endpoint(self, epoch: int) -> str:
         location = endpoint_location(self.model, self.location)
@@ -188,7 +210,9 @@ class Job:
     def _outcome(self, state: str) -> Body:
         body: Body = {}
         if self._dataset is not None:
-            body["tuningDataStats"] = {"supervisedTuningDataStats": self._dataset.stats(epochs=self.epochs)}
+            body["tuningDataStats"] = self._dataset.stats(epochs=self.epochs)
+        if self.metrics_uri:
+            body["gcsMetricsUri"] = self.metrics_uri
         match state:
             case "JOB_STATE_FAILED":
                 body["error"] = {"code": _INVALID_ARGUMENT, "message": self._failure}
@@ -215,6 +239,11 @@ class Job:
 
     def _read(self) -> Dataset:
         validation = self.spec.get("validationDatasetUri")
+        if self.distils:
+            raw = self._object(self.spec["promptDatasetUri"])
+            if validation:
+                prompts.check_validation(self._object(validation), raw, self.model)
+            return prompts.read_prompts(raw, self.model, self.teacher)
         if validation:
             check_validation(self._object(validation), self.model)
         return read_training(self._object(self.spec["trainingDatasetUri"]), self.model)
@@ -225,6 +254,19 @@ class Job:
             raise DatasetError(f"The object {uri} is no longer there, or the tuning service agent may not read it.")
         return raw
 
+    def _deliver(self) -> None:
+        """Leave an open model's weights and the teacher's answers in the order's folder, once."""
+        with self._lock:
+            if self._delivered or not self.model.weights or not isinstance(self._dataset, prompts.Prompts):
+                return
+            self._delivered = True
+            folder = self.order["outputUri"].rstrip("/")
+            labelled = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self._dataset.labelled)
+            self.buckets.write(f"{folder}/distillation_labelled_dataset.jsonl", labelled.encode())
+            kept = min(self.epochs, MAX_CHECKPOINTS)
+            for name in (*(f"checkpoint-{number}" for number in range(1, kept)), "final"):
+                self.buckets.write(f"{folder}/postprocess/node-0/checkpoints/{name}/model.safetensors", _NO_TENSORS)
+
     def _fit(self, epochs: int) -> Student:
         given = self.spec.get("hyperParameters", {})
         return fit(
@@ -234,44 +276,6 @@ class Job:
             learning_rate=given.get("learningRateMultiplier", 1.0),
             capacity=self.model.capacity,
         )
-
-
-class Ledger:
-    """Every job of the project in the order they came, and which of the things they made have been taken down."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
-        self.removed: set[str] = set()
-        self.undeployed: set[str] = set()
-        self._lock = threading.Lock()
-
-    def add(self, **order: Any) -> Job:
-        """A new job; the same order again is another job."""
-        with self._lock:
-            job = Job(id=resource_id(len(self.jobs), order["location"]), **order)
-            self.jobs[job.name] = job
-            return job
-
-    def all(self) -> list[Job]:
-        """The jobs, oldest first."""
-        with self._lock:
-            return list(self.jobs.values())
-
-    def succeeded(self, now: datetime) -> list[Job]:
-        """The jobs that made a model, newest first."""
-        return [job for job in reversed(self.all()) if job.state(now)[0] == "JOB_STATE_SUCCEEDED"]
-
-    def endpoints(self, now: datetime) -> dict[str, tuple[Job, int]]:
-        """The endpoints that stand, each with its job and the epochs its student has learnt."""
-        made = ((name, job, epoch) for job in self.succeeded(now) for name, epoch in job.endpoints().items())
-        return {name: (job, epoch) for name, job, epoch in made if name not in self.removed}
-
-    def endpoint(self, name: str, now: datetime) -> tuple[Job, int]:
-        """One of them. Raises GoogleError when nothing of that whole name, location included, stands."""
-        found = self.endpoints(now).get(name)
-        if found is None:
-            raise GoogleError("NOT_FOUND", f"Endpoint `{name}` not found.")
-        return found
 
 
 def _numbers_as_text(value: Any) -> Any:

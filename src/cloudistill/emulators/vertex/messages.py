@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_SIZES = tuple(
+    f"ADAPTER_SIZE_{size}" for size in ("UNSPECIFIED", "ONE", "TWO", "FOUR", "EIGHT", "SIXTEEN", "THIRTY_TWO")
+)
+_MODES = ("TUNING_MODE_UNSPECIFIED", "TUNING_MODE_FULL", "TUNING_MODE_PEFT_ADAPTER")
 ENUMS: Mapping[str, tuple[str, ...]] = {
-    "SupervisedHyperParameters.AdapterSize": tuple(
-        f"ADAPTER_SIZE_{size}" for size in ("UNSPECIFIED", "ONE", "TWO", "FOUR", "EIGHT", "SIXTEEN", "THIRTY_TWO")
-    ),
-    "SupervisedTuningSpec.TuningMode": ("TUNING_MODE_UNSPECIFIED", "TUNING_MODE_FULL", "TUNING_MODE_PEFT_ADAPTER"),
+    "SupervisedHyperParameters.AdapterSize": _SIZES,
+    "SupervisedTuningSpec.TuningMode": _MODES,
+    "DistillationHyperParameters.AdapterSize": _SIZES,
+    "DistillationSpec.TuningMode": _MODES,
     "FunctionCallingConfig.Mode": ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED"),
     "ThinkingConfig.ThinkingLevel": ("THINKING_LEVEL_UNSPECIFIED", "LOW", "MEDIUM", "HIGH", "MINIMAL"),
     "Type": ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"),
@@ -25,7 +29,8 @@ _BY_TYPE: Mapping[str, Mapping[str, str]] = {
         "EncryptionSpec": "encryptionSpec",
         "PreTunedModel": "preTunedModel",
         "SupervisedTuningSpec": "supervisedTuningSpec",
-        "open": "distillationSpec fullFineTuningSpec partnerModelTuningSpec preferenceOptimizationSpec"
+        "DistillationSpec": "distillationSpec",
+        "open": "fullFineTuningSpec partnerModelTuningSpec preferenceOptimizationSpec"
         " reinforcementTuningSpec veoLoraTuningSpec veoTuningSpec",
         "ignored": "createTime endTime error evaluateDatasetRuns experiment gcsMetricsUri name pipelineJob satisfiesPzi"
         " satisfiesPzs startTime state tunedModel tuningDataStats tuningJobMetadata tuningJobState updateTime",
@@ -38,6 +43,17 @@ _BY_TYPE: Mapping[str, Mapping[str, str]] = {
         "SupervisedHyperParameters": "hyperParameters",
         "SupervisedTuningSpec.TuningMode": "tuningMode",
         "open": "evaluationConfig",
+    },
+    "DistillationSpec": {
+        "string": "baseTeacherModel pipelineRootDirectory promptDatasetUri studentModel trainingDatasetUri"
+        " tunedTeacherModelSource validationDatasetUri",
+        "DistillationHyperParameters": "hyperParameters",
+        "DistillationSpec.TuningMode": "tuningMode",
+    },
+    "DistillationHyperParameters": {
+        "DistillationHyperParameters.AdapterSize": "adapterSize",
+        "int64": "batchSize epochCount",
+        "double": "learningRate learningRateMultiplier",
     },
     "SupervisedHyperParameters": {
         "SupervisedHyperParameters.AdapterSize": "adapterSize",
@@ -123,6 +139,8 @@ _BY_TYPE: Mapping[str, Mapping[str, str]] = {
     "LineCall": {"string": "name", "struct": "args"},
     "LineResponse": {"string": "name", "struct": "response"},
     "LineTool": {"[]FunctionDeclaration": "functionDeclarations"},
+    "OpenLine": {"[]OpenMessage": "messages", "string": "completion prompt"},
+    "OpenMessage": {"string": "content role"},
 }
 MESSAGES: Mapping[str, Mapping[str, str]] = {
     message: {name: kind for kind, names in kinds.items() for name in names.split()}
@@ -151,6 +169,7 @@ TUNING_SPECS = _names(
 )
 ONEOFS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "TuningJob": {"source_model": frozenset({"baseModel", "preTunedModel"}), "tuning_spec": TUNING_SPECS},
+    "DistillationSpec": {"teacher_model": frozenset({"baseTeacherModel", "tunedTeacherModelSource"})},
     "Part": {"data": _DATA},
     "LinePart": {"data": _DATA},
 }

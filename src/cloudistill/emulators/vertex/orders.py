@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from cloudistill.emulators.vertex.distilling import check_distillation
 from cloudistill.emulators.vertex.errors import GoogleError, found_errors
+from cloudistill.emulators.vertex.files import uri_problem
 from cloudistill.emulators.vertex.messages import TUNING_SPECS
-from cloudistill.emulators.vertex.models import TUNING_LOCATIONS, Gemini, alive
+from cloudistill.emulators.vertex.models import TUNING_LOCATIONS, PublisherModel, alive
 from cloudistill.emulators.vertex.storage import Buckets
 
 Body = dict[str, Any]
-_JSONL = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+\.jsonl")
 _LABEL_LIMIT, _NAME_LIMIT = 64, 128
 _SPEC = "tuning_job.supervised_tuning_spec"
 
 
-def check_order(order: Body, *, location: str, now: datetime, buckets: Buckets) -> Gemini:
-    """The base model of an order that may run. Raises GoogleError for one that may not."""
+def check_order(order: Body, *, location: str, now: datetime, buckets: Buckets, invited: bool) -> PublisherModel:
+    """The base model of an order that may run. Raises GoogleError for one that may not.
+
+    `invited`: the project is on the allowlist of Gemini's distillation.
+    """
     if "preTunedModel" in order:
         raise GoogleError("UNIMPLEMENTED", "Continuous tuning from a tuned model is not emulated.")
     problems = list(_problems(order, buckets))
     if problems:
         raise found_errors(problems)
+    if "distillationSpec" in order:
+        return check_distillation(order, location=location, now=now, buckets=buckets, invited=invited)
     if "supervisedTuningSpec" not in order:
         raise GoogleError("INVALID_ARGUMENT", f"Tuning method is not supported for base model {order['baseModel']}.")
     model = _base(order["baseModel"], location, now)
@@ -36,7 +41,7 @@ def check_order(order: Body, *, location: str, now: datetime, buckets: Buckets) 
     return model
 
 
-def _base(name: str, location: str, now: datetime) -> Gemini:
+def _base(name: str, location: str, now: datetime) -> PublisherModel:
     model = alive(name, now)
     if model is None or not model.tunable:
         raise GoogleError("INVALID_ARGUMENT", f"Base model {name} is not supported for tuning.")
@@ -62,10 +67,8 @@ def _problems(order: Body, buckets: Buckets) -> Iterator[tuple[str, str]]:
 def _spec_problems(spec: Body, buckets: Buckets) -> Iterator[tuple[str, str]]:
     for name, required in (("training_dataset_uri", True), ("validation_dataset_uri", False)):
         uri = spec.get("trainingDatasetUri" if required else "validationDatasetUri", "")
-        if not uri and required:
-            yield f"{_SPEC}.{name}", "Required field is not set."
-        elif uri and not (_JSONL.fullmatch(uri) and buckets.exists(uri)):
-            yield f"{_SPEC}.{name}", f"{name} should be a GCS object of type JSONL."
+        if problem := uri_problem(name, uri, buckets, required=required):
+            yield f"{_SPEC}.{name}", problem
     given = spec.get("hyperParameters", {})
     for name, field in (("epochCount", "epoch_count"), ("learningRateMultiplier", "learning_rate_multiplier")):
         if given.get(name, 1) <= 0:

@@ -12,8 +12,9 @@ from cloudistill.emulators.vertex.answers import asked, check_request, chunks, r
 from cloudistill.emulators.vertex.call import PROJECT, Call, Rule
 from cloudistill.emulators.vertex.contract import parse, read
 from cloudistill.emulators.vertex.errors import GoogleError, no_such_model
-from cloudistill.emulators.vertex.jobs import Ledger, stamp
-from cloudistill.emulators.vertex.models import Gemini, alive, served_at
+from cloudistill.emulators.vertex.jobs import stamp
+from cloudistill.emulators.vertex.ledger import Ledger
+from cloudistill.emulators.vertex.models import PublisherModel, alive, served_at
 
 Body = dict[str, Any]
 _PREDICT = "aiplatform.endpoints.predict"
@@ -47,7 +48,7 @@ class PredictionService:
         """A student's answer; its endpoint is known at its own location alone."""
         name = f"{call.parent}/endpoints/{call.id}"
         job, epoch = self._ledger.endpoint(name, call.now)
-        if name in self._ledger.undeployed or alive(job.base, call.now) is None:
+        if self._ledger.is_undeployed(name, call.now) or alive(job.base, call.now) is None:
             raise GoogleError("FAILED_PRECONDITION", f"Endpoint {name} has no model deployed that can be used.")
         request = _request(call, job.model, job.base)
         call.headers[ANSWERED_BY] = STUDENT
@@ -62,7 +63,7 @@ class PredictionService:
         return chunks(self.ask_endpoint(call))
 
 
-def _request(call: Call, model: Gemini, name: str) -> Body:
+def _request(call: Call, model: PublisherModel, name: str) -> Body:
     request = read("GenerateContentRequest", parse(call.body), version=call.version)
     check_request(request, model, name)
     return request

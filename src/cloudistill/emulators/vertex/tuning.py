@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudistill.emulators.teacher import Teacher
 from cloudistill.emulators.vertex.call import NUMBER, Call, Rule
 from cloudistill.emulators.vertex.contract import parse, read, without_beta
 from cloudistill.emulators.vertex.errors import GoogleError
-from cloudistill.emulators.vertex.jobs import FINAL, Job, Ledger
+from cloudistill.emulators.vertex.jobs import FINAL, Job
+from cloudistill.emulators.vertex.ledger import Ledger
 from cloudistill.emulators.vertex.listing import page
 from cloudistill.emulators.vertex.orders import check_order
 from cloudistill.emulators.vertex.storage import Buckets
@@ -17,10 +19,11 @@ Body = dict[str, Any]
 
 
 class TuningService:
-    """Takes orders and shows what became of them."""
+    """Takes orders and shows what became of them. `invited`: the project is on the list of Gemini's distillation."""
 
-    def __init__(self, ledger: Ledger, buckets: Buckets) -> None:
-        self._ledger, self._buckets = ledger, buckets
+    def __init__(self, ledger: Ledger, buckets: Buckets, teacher: Teacher) -> None:
+        self._ledger, self._buckets, self._teacher = ledger, buckets, teacher
+        self.invited = True
 
     def rules(self) -> Iterator[Rule]:
         """Its methods."""
@@ -32,7 +35,7 @@ class TuningService:
     def create(self, call: Call) -> Body:
         """A new job, however often the same order was sent."""
         order = read("TuningJob", parse(call.body), at="tuning_job", version=call.version)
-        model = check_order(order, location=call.location, now=call.now, buckets=self._buckets)
+        model = check_order(order, location=call.location, now=call.now, buckets=self._buckets, invited=self.invited)
         job = self._ledger.add(
             project=NUMBER,
             location=call.location,
@@ -41,6 +44,7 @@ class TuningService:
             order=order,
             created=call.now,
             buckets=self._buckets,
+            teacher=self._teacher,
         )
         return _shown(job, call)
 

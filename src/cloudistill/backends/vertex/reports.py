@@ -1,0 +1,158 @@
+"""How a tuning job goes and went: events, measurements, checkpoints and the prompts' fate, out of Vertex's object."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from cloudistill.backends.vertex.orders import kind_of
+from cloudistill.core.job import Checkpoint, JobEvent, JobStatus, PromptReport, StepMetrics
+from cloudistill.core.refs import ModelRef
+from cloudistill.platforms.platform import load
+
+if TYPE_CHECKING:
+    from google.genai.types import DatasetStats, TuningJob
+
+LABELLED = "distillation_labelled_dataset.jsonl"
+"""The teacher's answers, under the output folder of an open model's distillation."""
+
+Level = Literal["info", "warning", "error"]
+_LEVELS: dict[JobStatus, Level] = {JobStatus.FAILED: "error", JobStatus.CANCELLED: "warning"}
+
+
+# -- events
+
+
+def events(job: TuningJob) -> list[JobEvent]:
+    """The order, the start, where it stands, and the end, oldest first: Vertex keeps times, not events."""
+    told = [*_stations(job), *_progress(job), *_failure(job)]
+    return sorted(told, key=lambda event: event.at or datetime.max.replace(tzinfo=UTC))
+
+
+def _stations(job: TuningJob) -> Iterator[JobEvent]:
+    if job.create_time:
+        yield JobEvent(message="ordered", at=job.create_time, kind="createTime")
+    if job.start_time:
+        yield JobEvent(message="started", at=job.start_time, kind="startTime")
+    if job.state:
+        word, ended = str(job.state.value), job.end_time
+        level = _LEVELS.get(load("vertex").status(word), "info")
+        yield JobEvent(message=word, at=ended or job.update_time, level=level, kind="state")
+
+
+def _progress(job: TuningJob) -> Iterator[JobEvent]:
+    if job.tuning_job_state:
+        yield JobEvent(message=str(job.tuning_job_state.value), at=job.update_time, kind="tuningJobState")
+    done = job.tuning_job_metadata
+    counts = {"epochs": done.completed_epoch_count, "steps": done.completed_step_count} if done else {}
+    if said := ", ".join(f"{count} {what}" for what, count in counts.items() if count is not None):
+        yield JobEvent(message=f"completed {said}", at=job.update_time, kind="tuningJobMetadata")
+
+
+def _failure(job: TuningJob) -> Iterator[JobEvent]:
+    if job.error:
+        message = job.error.message or f"code {job.error.code}"
+        yield JobEvent(message=message, at=job.end_time, level="error", kind="error")
+
+
+# -- metrics
+
+# Google documents that there is a file, not how it is written: the names are those that its console shows
+_NAMES = {
+    "training_loss": "train_total_loss",
+    "training_accuracy": "train_fraction_of_correct_next_step_preds",
+    "validation_loss": "eval_total_loss",
+    "validation_accuracy": "eval_fraction_of_correct_next_step_preds",
+}
+
+
+def steps(lines: Iterable[str]) -> list[StepMetrics]:
+    """The steps in JSON lines, or in CSV under a line of names; what is neither, or names no step, is passed over."""
+    found: dict[int, StepMetrics] = {}
+    for row in map(_plain, _rows(lines)):
+        step, told = _number(row.get("step")), {ours: _number(row.get(name)) for ours, name in _NAMES.items()}
+        if step is not None and any(value is not None for value in told.values()):
+            found[int(step)] = StepMetrics(step=int(step), epoch=_number(row.get("epoch")), **told)
+    return [found[step] for step in sorted(found)]
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row by names without white space and the slash that Google's console shows before them."""
+    return {str(name).strip().lstrip("/"): value for name, value in row.items()}
+
+
+def _rows(lines: Iterable[str]) -> Iterator[Mapping[Any, Any]]:
+    listed = iter(lines)
+    first = next(listed, "")
+    whole = chain([first], listed)
+    if "{" not in first:
+        yield from csv.DictReader(whole)
+        return
+    for line in whole:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield cast("dict[str, Any]", value)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, however it is spelt; None for anything else."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+# -- checkpoints
+
+
+def checkpoints(job: TuningJob) -> list[Checkpoint]:
+    """Those that have an endpoint, oldest first."""
+    kept = (job.tuned_model.checkpoints if job.tuned_model else None) or []
+    found = [
+        Checkpoint(
+            name=checkpoint.checkpoint_id or checkpoint.endpoint,
+            model=ModelRef("vertex", checkpoint.endpoint),
+            step=checkpoint.step,
+            epoch=checkpoint.epoch,
+        )
+        for checkpoint in kept
+        if checkpoint.endpoint and kind_of(checkpoint.endpoint) == "endpoints"
+    ]
+    return sorted(found, key=lambda checkpoint: (checkpoint.epoch or 0, checkpoint.step or 0))
+
+
+# -- prompts
+
+
+def prompt_report(job: TuningJob, labelled: str | None) -> PromptReport | None:
+    """What Vertex counted of the prompts; `labelled` is where the teacher's answers lie. None when nothing is told.
+
+    Vertex counts every prompt it read, and gives reasons for a sample of those it dropped: how many it dropped is
+    known only where the sample is empty.
+    """
+    told = job.tuning_data_stats.distillation_data_stats if job.tuning_data_stats else None
+    stats = told.training_dataset_stats if told else None
+    if stats is None and labelled is None:
+        return None
+    sources = (*([f"{job.name}: tuningDataStats"] if stats else []), *([labelled] if labelled else []))
+    return PromptReport(
+        accepted=stats.tuning_dataset_example_count if stats else None,
+        rejected=_dropped(stats) if stats else None,
+        reasons=dict(Counter(stats.dropped_example_reasons or ())) if stats else {},
+        sources=sources,
+    )
+
+
+def _dropped(stats: DatasetStats) -> int | None:
+    sampled = stats.dropped_example_indices or stats.dropped_example_reasons
+    return None if sampled or stats.tuning_dataset_example_count is None else 0
