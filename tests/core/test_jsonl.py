@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudistill.core.jsonl import MAX_DEPTH, MAX_DIGITS, Broken, Row, dump, parse, parse_object, read
+from cloudistill.core.jsonl import Row, dump, read
+from cloudistill.core.strict_json import MAX_DEPTH, MAX_DIGITS, Broken, parse, parse_object
 
 DEEP = MAX_DEPTH + 1
 FAULTS = [
@@ -134,7 +135,7 @@ def test_a_text_that_is_no_line_says_where_in_characters() -> None:
     assert (caught.value.rule, caught.value.at) == ("not-a-number", 6)
 
 
-@pytest.mark.parametrize("value", [math.nan, -math.inf, "\ud800", {"\udfff": 1}, [1 << 80, math.inf]])
+@pytest.mark.parametrize("value", [math.nan, -math.inf, "\ud800", {"\udfff": 1}, [1 << 80, math.inf], [None, math.nan]])
 def test_what_no_json_can_hold_is_not_written_as_something_else(value: Any) -> None:
     with pytest.raises(ValueError, match=r"JSON|surrogates"):
         dump({"a": value})

@@ -267,6 +267,7 @@ UNWRITABLE: list[tuple[str, tuple[Any, ...], Example]] = [
     ("participant-name", OTHERS, told(user(name="ann"), bot())),
     ("empty-message", OTHERS, told(user(" \n"), bot())),
     ("empty-message", OTHERS, told(user(), bot(None))),
+    ("empty-message", OTHERS, told(user(), bot(" ", tool_calls=(LOOKS,)), tools=(LOOK,))),
     ("strict", OTHERS, told(user(), bot(), tools=(Tool(name="look", strict=True),))),
     ("parallel-tool-calls", (BLOCKS, GEMINI), told(user(), bot(), tools=(LOOK,), parallel_tool_calls=False)),
     ("tool-name", (OPENAI, BLOCKS), told(user(), bot(), tools=(Tool(name="a.b"),))),

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cloudistill.core.example import Example, Message, Tool, ToolCall
-from cloudistill.core.jsonl import dump, parse_object
+from cloudistill.core.jsonl import dump
+from cloudistill.core.strict_json import parse_object
 from cloudistill.formats import registry
 from cloudistill.formats.format import CannotCarry, Format
 from cloudistill.formats.tools_as_text import HEADER

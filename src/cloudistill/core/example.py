@@ -32,7 +32,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: Literal[0, 1] | None = None
 
 
-class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A function the model may call; `parameters` is a JSON Schema object, None when it takes none."""
 
     name: str

@@ -42,9 +42,9 @@ class BedrockConversation:
         normal = replace(
             turns.bare(example),
             messages=tuple(turns.alternating(example.messages)),
-            tools=tuple(_with_parameters(turns.plain_tool(tool)) for tool in example.tools),
+            tools=tuple([_with_parameters(turns.plain_tool(tool)) for tool in example.tools]),
             parallel_tool_calls=None
-            if example.parallel_tool_calls or not example.tools
+            if not example.tools or example.parallel_tool_calls
             else example.parallel_tool_calls,
         )
         if self.rendering == "text":
@@ -125,27 +125,26 @@ def _with_parameters(tool: Tool) -> Tool:
 
 def _check_text(normal: Example) -> None:
     for index, message in enumerate(normal.messages):
-        where, text = f"messages[{index}]", message.content or ""
+        text = message.content or ""
         if message.role == "system" and in_text.HEADER in text:
-            raise _mistaken(where, "the list of tools")
-        if not normal.tools and message.tool_calls:
-            raise CannotCarry(
-                "calls-without-tools",
-                f"{where} calls a tool, and the example offers none.",
-                "Add the tools it was given: as text, calls are told apart from prose by them.",
-            )
+            raise _mistaken(index, "the list of tools")
         if not normal.tools:
-            continue
-        if message.role == "user" and in_text.result_of(text):
-            raise _mistaken(where, "a tool result")
-        if message.role == "assistant" and not message.tool_calls and in_text.calls_of(text):
-            raise _mistaken(where, "tool calls")
+            if message.tool_calls:
+                raise CannotCarry(
+                    "calls-without-tools",
+                    f"messages[{index}] calls a tool, and the example offers none.",
+                    "Add the tools it was given: as text, calls are told apart from prose by them.",
+                )
+        elif message.role == "user" and in_text.result_of(text):
+            raise _mistaken(index, "a tool result")
+        elif message.role == "assistant" and not message.tool_calls and in_text.calls_of(text):
+            raise _mistaken(index, "tool calls")
 
 
-def _mistaken(where: str, what: str) -> CannotCarry:
+def _mistaken(index: int, what: str) -> CannotCarry:
     return CannotCarry(
         "looks-like-tools",
-        f"{where}: as text this would be taken for {what}.",
+        f"messages[{index}]: as text this would be taken for {what}.",
         "Make it `tool_calls` or a tool message if it is one, change the words, or use the rendering tool-config.",
     )
 
@@ -162,17 +161,13 @@ def _check_blocks(normal: Example) -> None:
 
 def _spelt_turns(messages: Sequence[Message], *, in_text: bool) -> list[dict[str, Any]]:
     names = turns.called(messages)
-    return [
-        {
-            "role": "assistant" if assistants else "user",
-            "content": [
-                block
-                for message in spoken
-                for block in (_text_blocks(message, names) if in_text else _tool_blocks(message))
-            ],
-        }
-        for assistants, spoken in turns.by_speaker(messages)
-    ]
+    spelt: list[dict[str, Any]] = []
+    for assistants, spoken in turns.by_speaker(messages):
+        blocks: list[Block] = []
+        for message in spoken:
+            blocks += _text_blocks(message, names) if in_text else _tool_blocks(message)
+        spelt.append({"role": "assistant" if assistants else "user", "content": blocks})
+    return spelt
 
 
 def _text_blocks(message: Message, names: dict[str, str]) -> list[Block]:

@@ -15,10 +15,13 @@ from cloudistill.core import jsonl
 from cloudistill.core.errors import UsageError
 from cloudistill.core.example import Example
 from cloudistill.core.finding import Finding
-from cloudistill.formats import registry, turns
+from cloudistill.formats import openai_rows, registry, turns
 from cloudistill.formats.bedrock_conversation import shows_rendering
 from cloudistill.formats.format import CannotCarry, Format
 from cloudistill.formats.lessons import lesson_findings
+from cloudistill.formats.openai_chat import OpenAIChat
+
+_BATCH_BYTES = 256 * 1024
 
 __all__ = ["Conversion", "DataRow", "Dataset", "convert", "lesson_findings", "write"]
 
@@ -48,20 +51,21 @@ class Dataset:
 
     def rows(self) -> Iterator[DataRow]:
         """Every line in order, as an Example or as the findings that refuse it."""
-        spelling = _Spelling(self._given)
-        for row in jsonl.read(self.path):
-            if row.value is None:
-                yield DataRow(row.line, None, (row.finding,) if row.finding else (), str(self.path))
-            else:
-                yield self._row(row.line, row.value, spelling)
+        spelling, file = _Spelling(self._given), str(self.path)
+        for number, line in enumerate(jsonl.lines(self.path), 1):
+            example = spelling.quickly(line)
+            yield self._carefully(number, line, spelling) if example is None else DataRow(number, example, (), file)
 
-    def _row(self, line: int, record: dict[str, Any], spelling: _Spelling) -> DataRow:
+    def _carefully(self, number: int, line: bytes | None, spelling: _Spelling) -> DataRow:
+        row = jsonl.row(self.path, number, line)
+        if row.value is None:
+            return DataRow(number, None, (row.finding,) if row.finding else (), str(self.path))
         try:
-            example = spelling.of(record).decode(record)
+            example = spelling.of(row.value).decode(row.value)
             turns.check(example.messages)
         except CannotCarry as refusal:
-            return DataRow(line, None, (refusal.finding(str(self.path), line),), str(self.path))
-        return DataRow(line, example, (), str(self.path))
+            return DataRow(number, None, (refusal.finding(str(self.path), number),), str(self.path))
+        return DataRow(number, example, (), str(self.path))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -75,6 +79,10 @@ class _Spelling:
 
     def __init__(self, given: Format | None) -> None:
         self._known, self._settled = given, given is not None
+
+    def quickly(self, line: bytes | None) -> Example | None:
+        """The example of a usual line of the format known so far; None where the careful readers must look."""
+        return openai_rows.quickly(line) if type(self._known) is OpenAIChat else None
 
     def of(self, record: dict[str, Any]) -> Format:
         """The file's format, if this row is spelled in it. Raises CannotCarry (`mixed-formats`) if it is not."""
@@ -137,19 +145,38 @@ def convert(dataset: Dataset, to: Format, out: BinaryIO) -> Conversion:
 
 
 def write(rows: Iterable[DataRow], to: Format, out: BinaryIO) -> Conversion:
-    """Write rows as lines of `to`, one in memory at a time, hashing what is written."""
-    done, digest = Conversion(), hashlib.sha256()
+    """Write rows as lines of `to`, a few in memory at a time, hashing what is written."""
+    done, lines = Conversion(), _Lines(out)
     for row in rows:
         done.rows_in += 1
         done.findings += row.findings
+        if row.example is None:
+            continue
         try:
-            line = None if row.example is None else jsonl.dump(to.encode(row.example)) + b"\n"
+            lines.add(jsonl.dump(to.encode(row.example)))
         except CannotCarry as refusal:
             done.findings.append(refusal.finding(row.file, row.line))
-            continue
-        if line is not None:
-            out.write(line)
-            digest.update(line)
+        else:
             done.rows_out += 1
-    done.fingerprint = digest.hexdigest()
+    done.fingerprint = lines.flushed()
     return done
+
+
+class _Lines:
+    """Lines on their way into a file: written and hashed in batches."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out, self._batch, self._digest = out, bytearray(), hashlib.sha256()
+
+    def add(self, line: bytes) -> None:
+        self._batch += line
+        self._batch += b"\n"
+        if len(self._batch) >= _BATCH_BYTES:
+            self.flushed()
+
+    def flushed(self) -> str:
+        """The SHA-256 of everything so far, all of it written."""
+        self._out.write(self._batch)
+        self._digest.update(self._batch)
+        self._batch = bytearray()
+        return self._digest.hexdigest()

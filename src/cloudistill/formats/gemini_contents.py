@@ -51,7 +51,7 @@ class GeminiContents:
         return replace(
             turns.bare(example),
             messages=tuple(turns.alternating(example.messages)),
-            tools=tuple(_normal_tool(tool) for tool in example.tools),
+            tools=tuple([_normal_tool(tool) for tool in example.tools]),
             parallel_tool_calls=None,
         )
 
@@ -93,7 +93,8 @@ def _normal_tool(tool: Tool) -> Tool:
     tool = turns.plain_tool(tool)
     if tool.parameters is None:
         return tool
-    return replace(tool, parameters=gemini_schema.normalise(tool.parameters, f"{tool.name}.parameters"))
+    normal = gemini_schema.normalise(tool.parameters, f"{tool.name}.parameters")
+    return tool if normal is tool.parameters else replace(tool, parameters=normal)
 
 
 def _spelt_tool(tool: Tool) -> dict[str, Any]:
@@ -107,21 +108,23 @@ def _spelt_tool(tool: Tool) -> dict[str, Any]:
 
 def _spelt_contents(messages: Sequence[Message]) -> list[dict[str, Any]]:
     names = turns.called(messages)
-    return [
-        {
-            "role": "model" if assistants else "user",
-            "parts": [part for message in spoken for part in _spelt_parts(message, names)],
-        }
-        for assistants, spoken in turns.by_speaker(messages)
-    ]
+    contents: list[dict[str, Any]] = []
+    for assistants, spoken in turns.by_speaker(messages):
+        parts: list[Part] = []
+        for message in spoken:
+            parts += _spelt_parts(message, names)
+        contents.append({"role": "model" if assistants else "user", "parts": parts})
+    return contents
 
 
 def _spelt_parts(message: Message, names: dict[str, str]) -> list[Part]:
     if message.role == "tool":
         response = {"name": names[str(message.tool_call_id)], "response": {"output": message.content}}
         return [{"functionResponse": response}]
-    text = [] if message.content is None else [{"text": message.content}]
-    return [*text, *({"functionCall": {"name": c.name, "args": c.arguments}} for c in message.tool_calls)]
+    parts: list[Part] = [] if message.content is None else [{"text": message.content}]
+    if message.tool_calls:
+        parts += [{"functionCall": {"name": call.name, "args": call.arguments}} for call in message.tool_calls]
+    return parts
 
 
 def _system(value: Any) -> list[Message]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from cloudistill.core.jsonl import Broken, dump, parse
+from cloudistill.core.jsonl import dump
+from cloudistill.core.strict_json import Broken, parse
 from cloudistill.formats import reading
 from cloudistill.formats.normal_schema import (
     ANYTHING,
@@ -25,16 +26,28 @@ __all__ = ["Schema", "normalise", "read", "spell"]
 
 def spell(schema: Schema) -> Schema:
     """A normal JSON Schema as Gemini's Schema."""
+    declared: Any = schema.get("type")
+    if type(declared) is not str or "anyOf" in schema:
+        return _spell_union(schema, declared)
+    spelt = {**schema, "type": declared.upper()}
+    if "properties" in schema:
+        spelt["properties"] = {name: spell(inner) for name, inner in schema["properties"].items()}
+    if "items" in schema:
+        spelt["items"] = spell(schema["items"])
+    if type(schema.get("additionalProperties")) is dict:
+        spelt["additionalProperties"] = spell(schema["additionalProperties"])
+    if declared != "string" and "enum" in schema:
+        spelt["enum"] = [_word(value, declared) for value in schema["enum"]]
+    return spelt
+
+
+def _spell_union(schema: Schema, declared: Any) -> Schema:
     if "anyOf" in schema:
         return {"anyOf": [spell(option) for option in schema["anyOf"]]}
-    declared: Any = schema.get("type")
     if declared is None:
         return {"anyOf": [spell({**core, **schema}) for core in ANYTHING]}
-    spelt = {key: _spelt(key, member, spell) for key, member in schema.items() if key not in {"type", "enum"}}
-    word, *others = [declared] if type(declared) is str else cast("list[str]", declared)
-    null = {"nullable": True} if others else {}
-    enum = {"enum": [_word(value, word) for value in schema["enum"] if value is not None]} if "enum" in schema else {}
-    return {"type": word.upper(), **enum, **null, **spelt}
+    values = {"enum": [value for value in schema["enum"] if value is not None]} if "enum" in schema else {}
+    return spell({**schema, **values, "type": declared[0]}) | {"nullable": True}
 
 
 def _word(value: Any, declared: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from cloudistill.core.jsonl import dump
 from cloudistill.formats import reading
 from cloudistill.formats.format import CannotCarry
+from cloudistill.formats.plain_schema import is_plain
 
 SOURCE = "https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/Schema"
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
@@ -29,7 +30,7 @@ KNOWN = (
     | {"type", "enum", "example", "minimum", "maximum", "anyOf", "items", "properties", "additionalProperties"}
 )
 MAX_STEPS = 10_000
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+MAX_NAME = 64
 _SCALARS: list[dict[str, Any]] = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
 ANYTHING: list[dict[str, Any]] = [*_SCALARS, {"type": "object"}, {"type": "array", "items": {"anyOf": _SCALARS}}]
 
@@ -43,6 +44,16 @@ def normalise(parameters: Schema, where: str) -> Schema:
         CannotCarry: a keyword that Gemini's Schema lacks, a reference that cannot be replaced, parameters that
             are not an object, or names that Gemini refuses.
     """
+    normal = parameters if is_plain(parameters, most=MAX_STEPS) else _normal(parameters, where)
+    for name in normal.get("properties", ()):
+        if not (name.isidentifier() and name.isascii() and len(name) <= MAX_NAME):
+            raise refused(
+                "parameter-name", where, f"has a parameter {name!r}", "Use letters, digits and '_', at most 64 of them."
+            )
+    return normal
+
+
+def _normal(parameters: Schema, where: str) -> Schema:
     named: dict[str, Any] = {**parameters.get("definitions", {}), **parameters.get("$defs", {})}
     root = {key: value for key, value in parameters.items() if key not in {"$schema", "$defs", "definitions"}}
     if root.keys().isdisjoint({"type", "anyOf", "$ref"}):
@@ -50,11 +61,6 @@ def normalise(parameters: Schema, where: str) -> Schema:
     normal = _Normaliser(named).schema(root, where)
     if normal.get("type") != "object":
         raise refused("schema-root", where, "is not an object", "Declare the parameters as one object.")
-    for name in normal.get("properties", {}):
-        if not _PARAMETER.fullmatch(name):
-            raise refused(
-                "parameter-name", where, f"has a parameter {name!r}", "Use letters, digits and '_', at most 64 of them."
-            )
     return normal
 
 

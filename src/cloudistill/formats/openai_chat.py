@@ -8,7 +8,8 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from cloudistill.core.example import Example, Message, Role, Tool, ToolCall
-from cloudistill.core.jsonl import Broken, dump, parse_object
+from cloudistill.core.jsonl import dump
+from cloudistill.core.strict_json import Broken, parse_object
 from cloudistill.formats import reading, turns
 from cloudistill.formats.format import CannotCarry
 from cloudistill.formats.normalisations import OPENAI

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from cloudistill.core.example import Tool, ToolCall
-from cloudistill.core.jsonl import Broken, dump, parse
+from cloudistill.core.jsonl import dump
+from cloudistill.core.strict_json import Broken, parse
 from cloudistill.formats import reading
 from cloudistill.formats.format import CannotCarry
 
@@ -24,15 +25,7 @@ Call = tuple[str, dict[str, Any]]
 
 def tools_text(tools: Sequence[Tool], *, one_call: bool) -> str:
     """What is said of the tools in the system text."""
-    offered = [
-        {
-            "name": tool.name,
-            **({} if tool.description is None else {"description": tool.description}),
-            "parameters": tool.parameters,
-        }
-        for tool in tools
-    ]
-    return f"{HEADER}\n{dump(offered).decode()}\n{_HOW}{_ONE if one_call else ''}"
+    return f"{HEADER}\n{dump([*tools]).decode()}\n{_HOW}{_ONE if one_call else ''}"
 
 
 def tools_of(text: str) -> tuple[str, tuple[Tool, ...], bool | None] | None:

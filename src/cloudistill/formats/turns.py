@@ -19,39 +19,37 @@ def check(messages: Sequence[Message]) -> None:
         CannotCarry: `duplicate-call-id`, `unknown-call`, `unanswered-call`, `misplaced` or `missing`.
     """
     owed: set[str] = set()
-    role = ""
     for index, message in enumerate(messages):
-        role = message.role
-        _check_members(message, f"messages[{index}]")
-        if role == "tool":
-            _settle(owed, message, f"messages[{index}]")
-            continue
-        if owed:
+        _check_members(message, index)
+        if message.role == "tool":
+            if message.tool_call_id not in owed:
+                raise unknown_call(message.tool_call_id, f"messages[{index}]")
+            owed.remove(message.tool_call_id)
+        elif owed:
             raise _unanswered(owed, f"before messages[{index}]")
-        if message.tool_calls:
-            owed = _owed(message.tool_calls, f"messages[{index}]")
-    if owed and role == "tool":
+        elif message.tool_calls:
+            owed = _owed(message.tool_calls, index)
+    if owed and messages[-1].role == "tool":
         raise _unanswered(owed, "at the end")
 
 
-def _check_members(message: Message, where: str) -> None:
+def _check_members(message: Message, index: int) -> None:
     role = message.role
     if role != "assistant":
-        for member, value in (("tool_calls", message.tool_calls), ("weight", message.weight)):
-            if value not in ((), None):
-                raise CannotCarry("misplaced", f"{where}: {role} messages have no {member!r}.", "Delete it.")
+        if message.tool_calls:
+            raise _misplaced(index, role, "tool_calls")
+        if message.weight is not None:
+            raise _misplaced(index, role, "weight")
         if message.content is None:
-            raise CannotCarry("missing", f"{where}: the {role} message has no content.", "Add its text.")
+            raise CannotCarry("missing", f"messages[{index}]: the {role} message has no content.", "Add its text.")
     if role != "tool" and message.tool_call_id is not None:
-        raise CannotCarry("misplaced", f"{where}: {role} messages have no 'tool_call_id'.", "Delete it.")
+        raise _misplaced(index, role, "tool_call_id")
     if role == "tool" and message.name is not None:
-        raise CannotCarry("misplaced", f"{where}: tool messages have no 'name'.", "Delete it: the id says it.")
+        raise _misplaced(index, role, "name", "Delete it: the id says it.")
 
 
-def _settle(owed: set[str], message: Message, where: str) -> None:
-    if message.tool_call_id not in owed:
-        raise unknown_call(message.tool_call_id, where)
-    owed.discard(message.tool_call_id)
+def _misplaced(index: int, role: str, member: str, remedy: str = "Delete it.") -> CannotCarry:
+    return CannotCarry("misplaced", f"messages[{index}]: {role} messages have no {member!r}.", remedy)
 
 
 def unknown_call(name: str | None, where: str) -> CannotCarry:
@@ -71,10 +69,10 @@ def _unanswered(owed: set[str], where: str) -> CannotCarry:
     )
 
 
-def _owed(calls: Sequence[ToolCall], where: str) -> set[str]:
+def _owed(calls: Sequence[ToolCall], index: int) -> set[str]:
     owed = {call.id for call in calls}
     if len(owed) != len(calls):
-        raise duplicate_call_id(where)
+        raise duplicate_call_id(f"messages[{index}]")
     return owed
 
 
@@ -96,8 +94,11 @@ def bare(example: Example) -> Example:
 
 def check_names(example: Example, pattern: re.Pattern[str], *, says: str, source: str) -> None:
     """Refuse tools and calls whose name the vendor's `pattern` does not allow."""
-    called = (call.name for message in example.messages for call in message.tool_calls)
-    for name in (*(tool.name for tool in example.tools), *called):
+    names = [tool.name for tool in example.tools]
+    for message in example.messages:
+        if message.tool_calls:
+            names += [call.name for call in message.tool_calls]
+    for name in names:
         if not pattern.fullmatch(name):
             raise CannotCarry(
                 "tool-name", f"the tool name {name!r} is not {says}.", "Rename the tool everywhere.", source=source
@@ -113,7 +114,7 @@ def alternating(messages: Sequence[Message]) -> list[Message]:
     """
     check(messages)
     _check_order(messages)
-    return _renumbered([_plain(message, index) for index, message in enumerate(messages)])
+    return _renumbered(messages)
 
 
 def _check_order(messages: Sequence[Message]) -> None:
@@ -155,7 +156,7 @@ def _plain(message: Message, index: int) -> Message:
     content = message.content
     if message.tool_calls and not content:
         content = None
-    elif message.role != "tool" and not (content and content.strip()):
+    elif not (content and content.strip()):
         raise CannotCarry(
             "empty-message",
             f"messages[{index}]: the {message.role} message is blank, which the vendor refuses.",
@@ -171,23 +172,31 @@ def _renumbered(messages: Iterable[Message]) -> list[Message]:
     results: list[Message] = []
     order: dict[str, int] = {}
     count = 0
-    for message in messages:
+    for index, message in enumerate(messages):
         if message.role == "tool":
             results.append(message)
             continue
-        done += _ordered(results, order)
-        results = []
-        calls = message.tool_calls
-        if calls:
-            order = {call.id: count + place for place, call in enumerate(calls)}
-            count += len(calls)
-            message = replace(message, tool_calls=tuple(replace(c, id=f"call_{order[c.id]}") for c in calls))  # noqa: PLW2901
-        done.append(message)
+        if results:
+            done += _ordered(results, order)
+            results = []
+        done.append(_plain(message, index))
+        if message.tool_calls:
+            order = {call.id: count + place for place, call in enumerate(message.tool_calls)}
+            done[-1] = _numbered(done[-1], count)
+            count += len(order)
     return done + _ordered(results, order)
 
 
+def _numbered(message: Message, count: int) -> Message:
+    calls = [
+        ToolCall(id=f"call_{count + place}", name=call.name, arguments=call.arguments)
+        for place, call in enumerate(message.tool_calls)
+    ]
+    return replace(message, tool_calls=tuple(calls))
+
+
 def _ordered(results: list[Message], order: dict[str, int]) -> list[Message]:
-    results.sort(key=lambda result: order[str(result.tool_call_id)])
+    results = sorted(results, key=lambda result: order[str(result.tool_call_id)])
     return [replace(result, tool_call_id=f"call_{order[str(result.tool_call_id)]}") for result in results]
 
 
@@ -255,4 +264,4 @@ def by_speaker(messages: Sequence[Message]) -> list[tuple[bool, list[Message]]]:
 
 def called(messages: Sequence[Message]) -> dict[str, str]:
     """Which tool each call id names, for formats whose results name the tool."""
-    return {call.id: call.name for message in messages for call in message.tool_calls}
+    return {call.id: call.name for message in messages if message.tool_calls for call in message.tool_calls}
