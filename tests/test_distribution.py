@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from cloudistill import __version__
+
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "examples" / "plugin"
+ABOUT = f"cloudistill-{__version__}.dist-info"
 INSIDE = (
     "platforms/openai.toml",
     "platforms/bedrock.toml",
@@ -117,8 +120,8 @@ def members(path: Path) -> set[str]:
 def test_the_wheel_holds_all_that_is_read_at_run_time_and_nothing_else(artefacts: Artefacts) -> None:
     held = members(artefacts.wheel)
     assert not [name for name in INSIDE if f"cloudistill/{name}" not in held]
-    assert {name.partition("/")[0] for name in held} == {"cloudistill", "cloudistill-0.1.0.dist-info"}
-    assert "cloudistill-0.1.0.dist-info/licenses/LICENSE" in held
+    assert {name.partition("/")[0] for name in held} == {"cloudistill", ABOUT}
+    assert f"{ABOUT}/licenses/LICENSE" in held
     assert not [name for name in held if name.endswith(".pyc") or "/tests/" in name or "__pycache__" in name]
     sources = {f"cloudistill/{path.relative_to(ROOT / 'src' / 'cloudistill')}" for path in _sources()}
     assert sources <= held
@@ -140,8 +143,8 @@ def test_the_sdist_holds_source_tests_and_papers_and_nothing_that_was_built(arte
 
 def test_the_metadata_says_what_a_registry_shows(artefacts: Artefacts) -> None:
     with zipfile.ZipFile(artefacts.wheel) as wheel:
-        said = Parser().parsestr(wheel.read("cloudistill-0.1.0.dist-info/METADATA").decode())
-    assert (said["Name"], said["Version"], said["License-Expression"]) == ("cloudistill", "0.1.0", "Apache-2.0")
+        said = Parser().parsestr(wheel.read(f"{ABOUT}/METADATA").decode())
+    assert (said["Name"], said["Version"], said["License-Expression"]) == ("cloudistill", __version__, "Apache-2.0")
     assert said["Description-Content-Type"] == "text/markdown"
     assert "# cloudistill" in said.get_payload()
     assert said["Requires-Python"] == ">=3.11"

@@ -132,10 +132,13 @@ def _desk(name: str, folder: Path, asked: argparse.Namespace) -> Desk | None:
 def _removing(desk: Desk, *, keep: bool) -> Generator[None]:
     """Remove in the end what was made, whatever happened, and say what is left."""
     try:
-        yield
+        try:
+            yield
+        finally:
+            if not keep:
+                desk.clean()
     finally:
-        left = desk.made if keep else desk.clean()
-        for what in left:
+        for what in desk.left:
             print(f"left at {desk.platform}: {what}", file=sys.stderr)
 
 

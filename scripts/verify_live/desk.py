@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cloudistill.backends.backend import Trains, connect
-from cloudistill.core.errors import CloudistillError
-from cloudistill.core.job import Job, JobSpec
+from cloudistill.core.errors import (
+    AuthenticationFailed,
+    CloudistillError,
+    PermissionDenied,
+    PlatformError,
+    QuotaExceeded,
+    RateLimited,
+)
+from cloudistill.core.job import Job, JobSpec, JobStatus
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.pipeline.retry import Patience, ask, once
 from cloudistill.platforms.platform import load
@@ -77,6 +84,7 @@ class Desk:
         self._every = load(platform).polling.first if every is None else every
         self._done: dict[str, Any] = {}
         self._removals: list[tuple[str, Callable[[], Any]]] = []
+        self._stuck: list[str] = []
 
     # -- asking
 
@@ -88,12 +96,12 @@ class Desk:
         """What is sent once, come what may; an SDK's exception becomes ours."""
         return once(self.backend, call)
 
-    def refusal(self, call: Callable[[], Any]) -> CloudistillError | None:
-        """How the vendor refuses `call`; None when it does not."""
+    def refusal(self, call: Callable[[], Any]) -> PlatformError | None:
+        """How the vendor refuses `call`; None when it does not. Raises what is no decision about it."""
         try:
             self.once(call)
-        except CloudistillError as error:
-            return error
+        except PlatformError as error:
+            return decided(error)
         return None
 
     def wait(self, look: Callable[[], T], until: Callable[[T], bool], *, longest: float = LONGEST) -> T:
@@ -162,9 +170,15 @@ class Desk:
         return job
 
     def judged(self, spec: JobSpec, begun: Callable[[Job], bool]) -> Job:
-        """Order, wait until the data was judged (`begun`, or a final status), and stop what is still running."""
+        """Order, wait until the data was judged (`begun`, or a final status), and stop what is still running.
+
+        Raises:
+            Unsettled: somebody else stopped it before that.
+        """
         ref = self.order(spec).ref
         job = self.wait(lambda: self._look(ref), lambda job: job.status.is_final or begun(job))
+        if job.status is JobStatus.CANCELLED:
+            raise Unsettled(f"stopped by somebody else: {words(job)}")
         self.stop(job.ref)
         return job
 
@@ -197,22 +211,21 @@ class Desk:
         ask(self.backend, lambda: self.backend.delete_model(model), patience)
 
     @property
-    def made(self) -> list[str]:
-        """What is still to be removed, in words."""
-        return [what for what, _ in self._removals]
+    def left(self) -> list[str]:
+        """What was made and is not removed, in words."""
+        return [*self._stuck, *(what for what, _ in reversed(self._removals))]
 
-    def clean(self) -> list[str]:
-        """Remove everything that was made; what could not be, in words."""
-        left: list[str] = []
+    def clean(self) -> None:
+        """Remove everything that was made; what could not be is `left`."""
         while self._removals:
             what, remove = self._removals.pop()
             try:
                 self.ask(remove)
             except KeyboardInterrupt:
-                return [*left, what, *(still for still, _ in reversed(self._removals))]
+                self._removals.append((what, remove))
+                raise
             except Exception as error:  # one thing left behind must not keep the others
-                left.append(f"{what}: {error}")
-        return left
+                self._stuck.append(f"{what}: {error}")
 
     # -- telling
 
@@ -265,11 +278,19 @@ def leftovers(platform: str) -> Callable[[Leftovers], Leftovers]:
     return registered
 
 
+def decided(error: PlatformError) -> PlatformError:
+    """`error`, where with it the vendor decides about what was asked; else it settles nothing, and is raised."""
+    by_the_way = isinstance(error, AuthenticationFailed | PermissionDenied | QuotaExceeded | RateLimited)
+    if by_the_way or error.status is None or error.status // 100 != 4 or error.code is None:  # noqa: PLR2004 - 4xx
+        raise error
+    return error
+
+
 def words(job: Job) -> str:
     """How a job stands, in the vendor's words."""
     return ": ".join(filter(None, (job.native_status, job.last_event, job.failure)))
 
 
-def codes(*refused: CloudistillError | None) -> Sequence[str]:
+def codes(*refused: PlatformError | None) -> Sequence[str]:
     """The vendor's code for each refusal; `accepted` where there was none."""
-    return [str(getattr(one, "code", None) or type(one).__name__) if one else "accepted" for one in refused]
+    return [str(one.code) if one else "accepted" for one in refused]

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 
 from cloudistill.backends.backend import Request
-from cloudistill.core.errors import CloudistillError
+from cloudistill.core.errors import PlatformError
 from cloudistill.core.example import Example, Message
 from cloudistill.core.job import Job, JobSpec
 from cloudistill.core.refs import ModelRef
-from scripts.verify_live.desk import Desk, Unsettled, words
+from scripts.verify_live.desk import Desk, Unsettled, Verdict, words
 
 LISTED_WITHIN = 60.0
 """Seconds for which an order is looked for."""
@@ -19,7 +19,7 @@ LISTED_WITHIN = 60.0
 @dataclass(frozen=True)
 class Tuned:
     """A job that succeeded. `listed_after` and `named_after` are seconds from the order, and from success, until the
-    job was found by its marker and its model was named; None is never.
+    job was found by its marker and its model was named; None is not within `LISTED_WITHIN`.
     """
 
     spec: JobSpec
@@ -27,6 +27,13 @@ class Tuned:
     model: ModelRef
     listed_after: float | None
     named_after: float
+
+    @property
+    def found(self) -> Verdict:
+        """Whether the job is found by its marker."""
+        if self.listed_after is None:
+            return Verdict("does not hold", f"not listed within {LISTED_WITHIN:.0f} s")
+        return Verdict("holds", f"listed after {self.listed_after:.1f} s")
 
 
 def tuned(desk: Desk, spec: JobSpec) -> Tuned:
@@ -57,7 +64,7 @@ def _until_listed(desk: Desk, spec: JobSpec) -> float | None:
     return time.monotonic() - begun
 
 
-def answers(desk: Desk, model: ModelRef) -> CloudistillError | None:
+def answers(desk: Desk, model: ModelRef) -> PlatformError | None:
     """Ask the model for a word; None when it answers, else how it refuses."""
     question = Request(example=Example(messages=(Message(role="user", content="Say yes."),)), max_tokens=16)
     return desk.refusal(lambda: desk.backend.generate(model, question))

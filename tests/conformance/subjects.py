@@ -17,6 +17,7 @@ from cloudistill.core import errors
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.emulators import World
+from cloudistill.emulators.openai import API_KEY
 from cloudistill.emulators.server import Server
 from tests.conftest import TODAY
 
@@ -42,7 +43,7 @@ class Emulated(Subject):
 class OpenAISubject(Emulated):
     make: ClassVar = OpenAIBackend
     student = ModelRef("openai", "gpt-4.1-mini-2025-04-14")
-    secret = "sk-emulated"
+    secret = API_KEY
     codes: ClassVar = {
         errors.AuthenticationFailed: (401, "invalid_api_key"),
         errors.PermissionDenied: (403, "missing_scope"),

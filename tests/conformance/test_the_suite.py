@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import openai
 import pytest
 
-from cloudistill.backends.openai import OpenAIBackend, orders
+from cloudistill.backends.backend import Answer, Request
+from cloudistill.backends.openai import OpenAIBackend, errors, orders
 from cloudistill.conformance import PlatformPromises, training
 from cloudistill.conformance.formats import FormatPromises
 from cloudistill.conformance.lessons import write
-from cloudistill.core.errors import PlatformError, ServiceTrouble, UsageError
+from cloudistill.core.errors import NotFound, PermissionDenied, PlatformError, ServiceTrouble, UsageError
 from cloudistill.core.example import Example
+from cloudistill.core.finding import Finding
 from cloudistill.core.job import Job, JobSpec, JobStatus
-from cloudistill.core.refs import FileRef, JobRef
+from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.formats.openai_chat import OpenAIChat
 from cloudistill.platforms import platform as room
 from tests.conformance import test_ours
@@ -83,6 +87,69 @@ class TakesAPageForAnEmptyList(OpenAIBackend):
             return
 
 
+class TakesRefusalForTheEnd(OpenAIBackend):
+    def poll(self, ref: JobRef) -> Job:
+        try:
+            return super().poll(ref)
+        except openai.NotFoundError:
+            return Job(ref=ref, status=JobStatus.FAILED, native_status="gone")
+
+
+class TakesAPageForTheEnd(OpenAIBackend):
+    def poll(self, ref: JobRef) -> Job:
+        try:
+            return super().poll(ref)
+        except (PlatformError, ValueError):
+            return Job(ref=ref, status=JobStatus.FAILED, native_status="")
+
+
+class CancelsBlindly(OpenAIBackend):
+    def cancel(self, ref: JobRef) -> None:
+        with suppress(openai.APIError, PlatformError):
+            super().cancel(ref)
+
+
+class RemovesBlindly(OpenAIBackend):
+    def delete_model(self, ref: ModelRef) -> None:
+        with suppress(openai.APIError, PlatformError):
+            super().delete_model(ref)
+
+
+class FindsByHalfAMarker(OpenAIBackend):
+    def find(self, spec: JobSpec) -> Job | None:
+        return next((job for job in self.list() if (job.marker or "")[:16] == spec.marker[:16]), None)
+
+
+class FollowsRedirects(OpenAIBackend):
+    def submit(self, spec: JobSpec) -> Job:
+        try:
+            return super().submit(spec)
+        except openai.APIStatusError as error:
+            if "location" in error.response.headers:
+                self.client.fine_tuning.jobs.list()
+            raise
+
+
+class FindsNothingWrong(OpenAIBackend):
+    def preflight(self, student: ModelRef | None = None) -> list[Finding]:
+        return [found for found in super().preflight(student) if found.rule == "unreachable"]
+
+
+class NeverCutsOff(OpenAIBackend):
+    def generate(self, model: ModelRef, request: Request) -> Answer:
+        return super().generate(model, replace(request, max_tokens=None))
+
+
+class RepeatsTheKey(OpenAIBackend):
+    def classify(self, error: Exception) -> PlatformError:
+        return errors.classify(error)
+
+
+class NamesAPayerOfItsOwnEachTime(OpenAIBackend):
+    def payer(self) -> str:
+        return token_hex(4)
+
+
 class ShowsItsKey(OpenAIBackend):
     def __repr__(self) -> str:
         return f"ShowsItsKey({self.client.api_key})"
@@ -129,7 +196,23 @@ BROKEN: list[tuple[type[OpenAIBackend], str]] = [
     (ForgetsTheMarker, "test_a_job_submitted_once_is_found_by_its_marker"),
     (DropsWhatItDoesNotKnow, "test_what_the_vendor_has_no_place_for_is_refused_and_not_sent"),
     (CancelsNothing, "test_a_cancelled_job_ends_cancelled"),
+    (TakesRefusalForTheEnd, "test_a_refusal_about_a_job_is_an_error_and_not_a_status"),
+    (TakesAPageForTheEnd, "test_a_garbled_poll_is_unusable"),
+    (FindsByHalfAMarker, "test_list_pages_to_the_end"),
+    (FollowsRedirects, "test_a_redirect_is_not_followed"),
+    (FindsNothingWrong, "test_a_preflight_whose_key_is_refused_says_so"),
+    (NeverCutsOff, "test_an_answer_that_reached_the_limit_of_tokens_is_cut_off"),
+    (RepeatsTheKey, "test_a_key_that_the_vendor_repeats_is_struck_out"),
+    (NamesAPayerOfItsOwnEachTime, "test_it_says_who_pays"),
 ]
+
+
+TRAINED = Job(
+    ref=JobRef("openai", "ftjob-0"),
+    status=JobStatus.SUCCEEDED,
+    native_status="succeeded",
+    model=ModelRef("openai", "ft:gpt-4.1-mini-2025-04-14:o::0"),
+)
 
 
 def keep(promise: Callable[..., None], **known: Any) -> None:
@@ -142,15 +225,17 @@ def held(ours: Callable[..., OpenAISubject], tmp_path: Path) -> Iterator[Callabl
     """Holds a backend to one promise of OpenAI's."""
     backends: list[OpenAIBackend] = []
 
-    def hold(kind: type[OpenAIBackend], promise: str, suite: Any) -> None:
+    def hold(backend: type[OpenAIBackend], promise: str, suite: Any, **others: Any) -> None:
         subject, marker = ours(OpenAISubject), token_hex(16)
+        subject.server.faults.clear()
         file = write(tmp_path / "train.jsonl", subject.student, marker)
         fingerprint = hashlib.sha256(file.read_bytes()).hexdigest()
         spec = JobSpec(run="r", marker=marker, student=subject.student, training=training.store(subject, file))
-        subject.backend = kind()
+        subject.backend = backend()
         backends.append(subject.backend)
         known = {"file": file, "upload": lambda: training.store(subject, file, fingerprint), "spec": spec}
-        keep(getattr(suite, promise), subject=subject, member="native", status=500, **known)
+        known |= {"member": "native", "status": 500, "base": subject.student, "verb": "poll", "kind": NotFound}
+        keep(getattr(suite, promise), subject=subject, **known | others)
 
     yield hold
     for backend in backends:
@@ -164,6 +249,16 @@ def test_a_backend_that_breaks_a_promise_is_found_out(
     held(OpenAIBackend, promise, test_ours.TestOpenAI())
     with pytest.raises((AssertionError, pytest.fail.Exception, PlatformError, ValueError)):
         held(kind, promise, test_ours.TestOpenAI())
+
+
+def test_a_cancel_or_a_removal_that_is_refused_is_found_out(held: Callable[..., None]) -> None:
+    cancelling, suite = "test_a_refusal_about_a_job_is_an_error_and_not_a_status", test_ours.TestOpenAI()
+    removing = "test_a_removal_that_is_refused_is_not_taken_for_done"
+    refused = {"verb": "cancel", "kind": PermissionDenied, "trained": TRAINED}
+    for backend, promise in ((CancelsBlindly, cancelling), (RemovesBlindly, removing)):
+        held(OpenAIBackend, promise, suite, **refused)
+        with pytest.raises(pytest.fail.Exception):
+            held(backend, promise, suite, **refused)
 
 
 def test_an_ability_without_its_promises_is_found_out(held: Callable[..., None]) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from cloudistill.cli.app import app
 from cloudistill.emulators import World
 from cloudistill.pipeline import watching
 from tests.docs import pages
 
 ABOUT_TESTS = pages.ROOT / "docs" / "how-to" / "test-your-pipeline.md"
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OTHERS = {"--list", "--keep", "--answers", "--version"}
+"""Flags of verify_live and towncrier."""
 RUN = [
     page
     for page in pages.PAGES
@@ -25,7 +31,10 @@ RUN = [
 def test_the_code_of_a_page_runs_as_it_stands(
     page: Path, vendors: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "_pause", lambda _turn, _pace: 0.1)
+    def briefly(*_: object) -> float:
+        return 0.1
+
+    monkeypatch.setattr(watching, "_pause", briefly)
     pages.support_files(tmp_path)
     assert pages.run(page) > 0
 
@@ -44,6 +53,14 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     link = re.compile(r"\]\(([^)#\s]+?)(?:#[^)\s]*)?\)")
     links = [(page, target) for page in pages.PAGES for target in link.findall(page.read_text("utf-8"))]
     assert not [(page.name, to) for page, to in links if "://" not in to and not (page.parent / to).exists()]
+
+
+def test_every_flag_that_a_page_names_is_one_of_ours_or_of_a_program_it_shows() -> None:
+    command: Any = get_command(app)
+    known = {flag for verb in command.commands.values() for option in verb.params for flag in option.opts}
+    named = [(page.name, flag) for page in pages.PAGES for flag in FLAG.findall(page.read_text("utf-8"))]
+    assert len(named) > 50
+    assert not [(page, flag) for page, flag in named if flag not in known | OTHERS]
 
 
 def test_a_page_whose_code_is_wrong_does_not_pass(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from cloudistill.backends.bedrock import BedrockBackend
 from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.backends.vertex import VertexBackend
 from cloudistill.backends.vertex.rest import Rest
-from cloudistill.core.job import Job
+from cloudistill.core.job import Job, JobSpec
 from cloudistill.emulators import World
 from cloudistill.emulators.server import Fault
 from scripts.verify_live import desk as desks
@@ -25,6 +25,8 @@ from scripts.verify_live import listing, tuned
 from scripts.verify_live.__main__ import main, total
 from scripts.verify_live.desk import PROBES, Desk, Verdict
 
+THROTTLED = {"status": 429, "headers": {"x-amzn-errortype": "ThrottlingException"}}
+DENIED = {"status": 403, "headers": {"x-amzn-errortype": "AccessDeniedException"}}
 ROOT = Path(__file__).parents[2]
 EVERYTHING = listing.read()
 NOTHING_TO_SEE = {"openai-closed-account", "bedrock-legacy-teacher", "vertex-metrics-file"}
@@ -189,11 +191,78 @@ def test_what_cannot_be_removed_is_named_and_the_rest_is_removed(run: Callable[.
 
     desk.later("first", lambda: removed.append("first"))
     desk.later("stuck", stuck)
-    (told,) = desk.clean()
+    desk.clean()
+    (told,) = desk.left
     assert told.startswith("stuck: ")
     assert "it will not go" in told
     assert removed == ["first"]
-    assert desk.made == []
+
+
+def test_ctrl_c_while_removing_names_what_is_left_and_goes_on_to_no_other_vendor(
+    run: Callable[..., int], vendors: World, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    def leaves(desk: Desk) -> Verdict:
+        desk.later("first", stopped)
+        desk.later("last", stopped)
+        return Verdict("holds", "yes")
+
+    monkeypatch.setitem(PROBES, "openai-shutdown-date", leaves)
+    before = len(vendors.bedrock.jobs)
+    assert run("openai-shutdown-date", "bedrock-cap-zero", "--yes") == 1
+    told = capsys.readouterr().err
+    assert [line for line in told.splitlines() if "left at" in line] == [
+        "left at openai: last",
+        "left at openai: first",
+    ]
+    assert "Interrupted" in told
+    assert "bedrock-cap-zero" not in told
+    assert len(vendors.bedrock.jobs) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "fault"),
+    [
+        ("bedrock-cap-zero", "POST /model-customization-jobs$", {"status": 500}),
+        ("bedrock-cap-zero", "POST /model-customization-jobs$", {"kind": "drop-before"}),
+        ("bedrock-cap-zero", "POST /model-customization-jobs$", THROTTLED),
+        ("bedrock-both-sources", "POST /model-customization-jobs$", DENIED),
+        ("bedrock-log-prefix", "POST /model-customization-jobs$", THROTTLED),
+        ("bedrock-too-few", "POST /model-customization-jobs$", {"status": 502, "body": b"<html>"}),
+    ],
+)
+def test_what_is_no_decision_of_the_vendor_settles_nothing(
+    name: str,
+    request_: str,
+    fault: dict[str, Any],
+    run: Callable[..., int],
+    answers: Callable[[], dict[str, listing.Answer]],
+    vendors: World,
+) -> None:
+    vendors.bedrock.server.fail(request_, **fault, times=9)
+    run(name, "--yes")
+    vendors.bedrock.server.faults.clear()
+    assert answers()[name].verdict == "could not tell"
+    assert not open_jobs(vendors)
+
+
+def test_a_job_that_somebody_else_stopped_settles_nothing(
+    run: Callable[..., int],
+    answers: Callable[[], dict[str, listing.Answer]],
+    vendors: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stops(desk: Desk, spec: JobSpec) -> Job:
+        ordered = order(desk, spec)
+        desk.stop(ordered.ref)
+        return ordered
+
+    order = Desk.order
+    monkeypatch.setattr(Desk, "order", stops)
+    run("bedrock-tool-config", "--yes")
+    assert answers()["bedrock-tool-config"].verdict == "could not tell"
 
 
 def test_a_step_that_fails_is_not_paid_for_twice(

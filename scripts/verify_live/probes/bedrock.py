@@ -10,10 +10,10 @@ from typing import Any
 
 from cloudistill.backends.bedrock import orders
 from cloudistill.backends.bedrock.outputs import Outputs
-from cloudistill.core.errors import CloudistillError
+from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Job, JobStatus
 from cloudistill.platforms.platform import load
-from scripts.verify_live.desk import Desk, Verdict, codes, probe, verdict, words
+from scripts.verify_live.desk import Desk, Verdict, codes, decided, probe, verdict, words
 from scripts.verify_live.probes.bedrock_account import (
     CAP,
     GOLDEN,
@@ -116,8 +116,8 @@ def _fails(desk: Desk, prompts: int, judged: Callable[[Job], bool]) -> Verdict:
     spec = native(desk, training=desk.upload(prompt_rows(prompts, "Counted")))
     try:
         job = desk.judged(spec, judged)
-    except CloudistillError as refused:
-        return Verdict("does not hold", f"refused at once: {refused}")
+    except PlatformError as refused:
+        return Verdict("does not hold", f"refused at once: {decided(refused)}")
     return verdict(job.status is JobStatus.FAILED, words(job))
 
 
@@ -134,8 +134,8 @@ def _log_prefix(desk: Desk) -> Verdict:
         return Verdict("could not tell", f"below BedrockModelInvocationLogs too: {words(right)}")
     try:
         elsewhere = job_from_logs(desk, "elsewhere")
-    except CloudistillError as refused:
-        return Verdict("holds", str(refused))
+    except PlatformError as refused:
+        return Verdict("holds", str(decided(refused)))
     return verdict(elsewhere.status is JobStatus.FAILED, f"elsewhere: {words(elsewhere)}")
 
 
@@ -157,8 +157,8 @@ def _request_token(desk: Desk) -> Verdict:
     done, client = tuned_job(desk), desk.backend.client("bedrock")
     try:
         again = desk.once(lambda: client.create_model_customization_job(**raw(desk, done.spec)))["jobArn"]
-    except CloudistillError as refused:
-        return Verdict("does not hold", str(refused))
+    except PlatformError as refused:
+        return Verdict("does not hold", str(decided(refused)))
     hours = (
         (done.job.finished - done.job.created).total_seconds() / 3600 if done.job.finished and done.job.created else 0
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudistill.backends.bedrock import orders
 from cloudistill.backends.bedrock.outputs import Outputs
-from cloudistill.core.errors import CloudistillError
+from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Condition, Deployment, Job, JobSpec, JobStatus, Logs
 from cloudistill.core.refs import JobRef, ModelRef
 from scripts.verify_live.desk import Desk, Unsettled, Verdict, leftovers, verdict, words
@@ -97,7 +97,7 @@ def raw(desk: Desk, spec: JobSpec) -> Row:
     return orders.create_request(spec, role_arn=desk.backend.role_arn, bucket=desk.backend.bucket, legal=())
 
 
-def sent(desk: Desk, spec: JobSpec, request: Row) -> CloudistillError | None:
+def sent(desk: Desk, spec: JobSpec, request: Row) -> PlatformError | None:
     """How Bedrock refuses the raw request; a job that it makes nevertheless is stopped."""
     desk.remove_order_later(spec)
     client = desk.backend.client("bedrock")

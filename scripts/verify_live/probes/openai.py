@@ -62,6 +62,14 @@ def _uploads(desk: Desk) -> Verdict:
     return verdict((found.purpose, found.bytes) == ("fine-tune", size), told)
 
 
+@probe("openai-missing-file")
+def _missing_file(desk: Desk) -> Verdict:
+    stored = desk.upload(_rows("Missing"))
+    desk.ask(lambda: desk.backend.delete_file(stored))
+    refused = desk.refusal(lambda: desk.backend.client.files.retrieve(stored.id))
+    return verdict(isinstance(refused, NotFound), codes(refused)[0])
+
+
 @probe("openai-closed-account")
 def _closed_account(desk: Desk) -> Verdict:
     try:
@@ -74,8 +82,7 @@ def _closed_account(desk: Desk) -> Verdict:
 
 @probe("openai-find-by-metadata")
 def _find(desk: Desk) -> Verdict:
-    after = _job(desk).listed_after
-    return verdict(after is not None, "never listed" if after is None else f"listed after {after:.1f} s")
+    return _job(desk).found
 
 
 @probe("openai-model-lags")
@@ -92,6 +99,20 @@ def _result_files(desk: Desk) -> Verdict:
     steps = desk.ask(lambda: desk.backend.metrics(done.job.ref))
     good = bool(steps) and steps[0].step >= 1 and steps[0].training_loss is not None
     return verdict(good, f"{len(steps)} steps from {steps[0].step if steps else None}; {heads}")
+
+
+@probe("openai-event-order")
+def _event_order(desk: Desk) -> Verdict:
+    ref, jobs = _job(desk).job.ref, desk.backend.client.fine_tuning.jobs
+    times = [event.created_at for event in desk.ask(lambda: jobs.list_events(ref.id, limit=100)).data]
+    good = len(times) > 1 and times == sorted(times, reverse=True)
+    return verdict(good, f"{len(times)} events on the first page, {times[0] - times[-1] if times else 0} s back")
+
+
+@probe("openai-tuned-shutdown")
+def _tuned_shutdown(desk: Desk) -> Verdict:
+    offer = desk.ask(lambda: desk.backend.offer(_job(desk).model))
+    return verdict(offer.served and offer.ends is None, offer.says)
 
 
 @probe("openai-checkpoints")
@@ -126,3 +147,14 @@ def _delete_model(desk: Desk) -> Verdict:
     called, again = answers(desk, done.model), desk.refusal(lambda: desk.backend.client.models.delete(done.model.id))
     told = f"called: {codes(called)[0]}; deleted again: {codes(again)[0]}"
     return verdict(isinstance(called, NotFound) and isinstance(again, NotFound), told)
+
+
+@probe("openai-deleted-checkpoints")
+def _deleted_checkpoints(desk: Desk) -> Verdict:
+    done = _job(desk)
+    kept = desk.ask(lambda: desk.backend.checkpoints(done.job.ref))
+    if not kept:
+        return Verdict("could not tell", "the job left no checkpoint")
+    desk.remove_model(done.model)
+    refused = answers(desk, kept[0].model)
+    return verdict(refused is None, f"called: {codes(refused)[0]}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cloudistill.backends.common import MARKER
 from cloudistill.backends.vertex.answers import quiet
 from cloudistill.backends.vertex.orders import location_of
-from cloudistill.core.errors import CloudistillError, NotFound
+from cloudistill.backends.vertex.rest import entries
+from cloudistill.core.errors import NotFound, PlatformError
 from cloudistill.core.job import Job, JobSpec, JobStatus
-from cloudistill.core.refs import ModelRef
+from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.platforms.platform import load
-from scripts.verify_live.desk import Desk, Verdict, codes, probe, verdict, words
+from scripts.verify_live.desk import Desk, Verdict, codes, decided, probe, verdict, words
 from scripts.verify_live.tuned import Tuned, answers, tuned
 
 STUDENT = ModelRef("vertex", "gemini-3.1-flash-lite")
@@ -58,8 +60,8 @@ def _label_filter(desk: Desk) -> Verdict:
     try:
         with quiet():
             found = desk.once(lambda: client.tunings.list(config=config).page)
-    except CloudistillError as refused:
-        return Verdict("does not hold", str(refused))
+    except PlatformError as refused:
+        return Verdict("does not hold", str(decided(refused)))
     return Verdict("holds", f"{len(found)} jobs on the first page, {sum(_is(spec, one) for one in found)} of them ours")
 
 
@@ -70,8 +72,7 @@ def _is(spec: JobSpec, found: Any) -> bool:
 
 @probe("vertex-find-by-label")
 def _find(desk: Desk) -> Verdict:
-    after = _job(desk).listed_after
-    return verdict(after is not None, "never listed" if after is None else f"listed after {after:.1f} s")
+    return _job(desk).found
 
 
 @probe("vertex-endpoint-lags")
@@ -93,12 +94,59 @@ def _tuned_location(desk: Desk) -> Verdict:
 @probe("vertex-metrics-file")
 def _metrics_file(desk: Desk) -> Verdict:
     ref = _job(desk).job.ref
-    with quiet():
-        named = desk.ask(lambda: desk.backend.client(location_of(ref.id)).tunings.get(name=ref.id)).gcs_metrics_uri
+    named = _stored(desk, ref).gcs_metrics_uri
     if not named:
         return Verdict("could not tell", "the job names no metrics file")
     steps = desk.ask(lambda: desk.backend.metrics(ref))
     return verdict(bool(steps), f"{named.rpartition('/')[2]}: {len(steps)} steps, {steps[-1:]}")
+
+
+@probe("vertex-example-count")
+def _example_count(desk: Desk) -> Verdict:
+    told = _stored(desk, _job(desk).job.ref).tuning_data_stats
+    stats = told.supervised_tuning_data_stats if told else None
+    if stats is None:
+        return Verdict("could not tell", "the job tells no statistics")
+    count, dropped = stats.tuning_dataset_example_count, stats.truncated_example_indices
+    return verdict(count == ROWS and not dropped, f"{count} of {ROWS} rows, dropped: {dropped}")
+
+
+@probe("vertex-model-versions")
+def _model_versions(desk: Desk) -> Verdict:
+    tuned_model = _stored(desk, _job(desk).job.ref).tuned_model
+    name = str(tuned_model.model).partition("@")[0]
+    found = entries(desk.ask(lambda: desk.backend.rest().get(f"{name}:listVersions")), "models")
+    return verdict(len(found) == 1, f"{len(found)} versions: {[one.get('versionId') for one in found]}")
+
+
+@probe("vertex-output-uri")
+def _output_uri(desk: Desk) -> Verdict:
+    native = {"output_uri": f"gs://{desk.backend.bucket}/"}
+    return _refused(desk, replace(_order(desk, [_lesson(n) for n in range(ROWS)]), native=native))
+
+
+@probe("vertex-retired-teacher")
+def _retired_teacher(desk: Desk) -> Verdict:
+    pair = next(pair for pair in load("vertex").pairs if pair.format)
+    prompts = [{"messages": [{"role": "user", "content": f"What follows {n}?"}]} for n in range(ROWS)]
+    members = {"method": "native", "teacher": ModelRef("vertex", pair.teacher), "training": desk.upload(prompts)}
+    return _refused(desk, desk.spec(ModelRef("vertex", pair.student), **members))
+
+
+def _refused(desk: Desk, spec: JobSpec) -> Verdict:
+    """Whether Google refuses the order; a job that it makes nevertheless is stopped."""
+    desk.remove_order_later(spec)
+    made: list[Job] = []
+    refused = desk.refusal(lambda: made.append(desk.backend.submit(spec)))
+    for job in made:
+        desk.stop(job.ref)
+    return verdict(refused is not None, str(refused or "accepted"))
+
+
+def _stored(desk: Desk, ref: JobRef) -> Any:
+    """Google's own object."""
+    with quiet():
+        return desk.ask(lambda: desk.backend.client(location_of(ref.id)).tunings.get(name=ref.id))
 
 
 @probe("vertex-function-calls")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cloudistill.backends.backend import Answer, Answers, Deploys, Remembers, Request
-from cloudistill.conformance.basics import BackendPromises, trouble
+from cloudistill.conformance.basics import WORDS, BackendPromises, refuse, trouble
 from cloudistill.conformance.subject import Subject
 from cloudistill.conformance.training import STEP, STEPS, TrainsPromises
 from cloudistill.core.errors import InvalidRequest, NotFound, PlatformError, RateLimited, ServiceTrouble, UnusableAnswer
@@ -18,7 +18,6 @@ from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.retry import once
 from cloudistill.platforms.platform import load
 
-WORDS = "not today"
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
@@ -70,11 +69,15 @@ class AnswersPromises(BackendPromises):
     def test_a_refused_question_is_named_by_its_kind(
         self, subject: Subject, base: ModelRef, kind: type[PlatformError]
     ) -> None:
-        said = subject.says(kind, WORDS)
-        subject.wire.fail("", status=said.status, body=said.body, headers=said.headers)
+        refuse(subject, kind)
         error = trouble(subject, lambda: subject.backend.generate(base, question()))
         assert type(error) is kind
         assert WORDS in str(error)
+
+    def test_an_answer_that_reached_the_limit_of_tokens_is_cut_off(self, subject: Subject, base: ModelRef) -> None:
+        limited = replace(question(), max_tokens=1)
+        answer: Answer = once(subject.backend, lambda: subject.backend.generate(base, limited))
+        assert answer.cut_off
 
     def test_a_garbled_answer_is_unusable_not_an_answer(self, subject: Subject, base: ModelRef) -> None:
         subject.wire.fail("", kind="garble")

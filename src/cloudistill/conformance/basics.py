@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from cloudistill.backends import backend as seam
-from cloudistill.conformance.subject import Subject
-from cloudistill.core.errors import PlatformError
+from cloudistill.conformance.subject import Said, Subject
+from cloudistill.core.errors import AuthenticationFailed, PlatformError
 from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.retry import once
@@ -28,6 +28,17 @@ ABILITIES: tuple[type, ...] = (
     seam.Offers,
     seam.Remembers,
 )
+
+
+WORDS = "not today"
+
+
+def refuse(subject: Subject, kind: type[PlatformError], words: str = WORDS, **fault: Any) -> Said:
+    """Have the next request refused with `words`, as the vendor says `kind`; gives what it will say."""
+    said = subject.says(kind, words)
+    headers = said.headers | fault.pop("headers", {})
+    subject.wire.fail("", status=said.status, body=said.body, headers=headers, **fault)
+    return said
 
 
 def trouble(subject: Subject, call: Callable[[], Any]) -> PlatformError:
@@ -75,6 +86,12 @@ class BackendPromises:
         found: list[Finding] = once(broken, lambda: broken.preflight(subject.student))
         assert any(finding.is_error for finding in found)
         assert all(finding.rule and finding.message and finding.remedy for finding in found)
+
+    def test_a_preflight_whose_key_is_refused_says_so(self, subject: Subject) -> None:
+        before = len(subject.wire.requests)
+        refuse(subject, AuthenticationFailed, times=20)
+        found: list[Finding] = once(subject.backend, lambda: subject.backend.preflight(subject.student))
+        assert any(finding.is_error for finding in found) or len(subject.wire.requests) == before
 
     def test_no_secret_is_in_its_repr_or_its_payer(self, subject: Subject) -> None:
         shown = f"{subject.backend!r} {once(subject.backend, subject.backend.payer)}"

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from cloudistill.conformance.basics import BackendPromises, trouble
+from cloudistill.conformance.basics import WORDS, BackendPromises, refuse, trouble
 from cloudistill.conformance.subject import Subject
 from cloudistill.core.errors import (
     AuthenticationFailed,
@@ -24,7 +24,6 @@ from cloudistill.core.job import JobSpec
 from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.retry import once
 
-WORDS = "not today"
 HTML = {"content-type": "text/html"}
 
 
@@ -37,8 +36,7 @@ class DoubtPromises(BackendPromises):
     def test_a_refusal_is_named_by_its_kind_in_the_vendors_words(
         self, subject: Subject, spec: JobSpec, kind: type[PlatformError]
     ) -> None:
-        said = subject.says(kind, WORDS)
-        subject.wire.fail("", status=said.status, body=said.body, headers=said.headers)
+        said = refuse(subject, kind)
         error = trouble(subject, lambda: subject.backend.submit(spec))
         assert (type(error), error.status) == (kind, said.status)
         assert WORDS in str(error)
@@ -52,19 +50,22 @@ class DoubtPromises(BackendPromises):
 
     def test_a_refused_key_is_authentication_failed(self, subject: Subject, spec: JobSpec) -> None:
         job = once(subject.backend, lambda: subject.backend.submit(spec))
-        said = subject.says(AuthenticationFailed, WORDS)
-        subject.wire.fail("", status=said.status, body=said.body, headers=said.headers)
+        refuse(subject, AuthenticationFailed)
         error = trouble(subject, lambda: subject.backend.poll(job.ref))
         assert type(error) is AuthenticationFailed
         assert not error.retryable
+
+    def test_a_key_that_the_vendor_repeats_is_struck_out(self, subject: Subject, spec: JobSpec) -> None:
+        refuse(subject, AuthenticationFailed, f"{WORDS}, {subject.secret}")
+        assert WORDS in str(trouble(subject, lambda: subject.backend.submit(spec)))
 
     @pytest.mark.parametrize(("header", "seconds"), [("17", 17.0), ("-5", 0.0), ("date", 60.0), ("soon", None)])
     def test_too_many_requests_says_when_to_ask_again(
         self, subject: Subject, spec: JobSpec, header: str, seconds: float | None
     ) -> None:
-        said, in_a_minute = subject.says(RateLimited, WORDS), datetime.now(UTC) + timedelta(seconds=60)
+        in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
         value = format_datetime(in_a_minute, usegmt=True) if header == "date" else header
-        subject.wire.fail("", status=said.status, body=said.body, headers=said.headers | {"Retry-After": value})
+        refuse(subject, RateLimited, headers={"Retry-After": value})
         error = trouble(subject, lambda: subject.backend.submit(spec))
         assert (type(error), error.retryable) == (RateLimited, True)
         assert error.retry_after == (seconds if seconds is None else pytest.approx(seconds, abs=10))
@@ -100,6 +101,14 @@ class DoubtPromises(BackendPromises):
         trouble(subject, lambda: subject.backend.submit(spec))
         assert len(subject.wire.requests) == before + 1
 
+    @pytest.mark.parametrize("status", [302, 307])
+    def test_a_redirect_is_not_followed(self, subject: Subject, spec: JobSpec, status: int) -> None:
+        once(subject.backend, lambda: next(subject.backend.list(), None))
+        before, place = len(subject.wire.requests), subject.wire.requests[-1].partition(" ")[2]
+        subject.wire.fail("", status=status, headers={"Location": place})
+        trouble(subject, lambda: subject.backend.submit(spec))
+        assert len(subject.wire.requests) == before + 1
+
     def test_a_garbled_success_is_unusable_not_success(self, subject: Subject, spec: JobSpec) -> None:
         subject.wire.fail("", kind="garble")
         error = trouble(subject, lambda: subject.backend.submit(spec))
@@ -115,9 +124,21 @@ class DoubtPromises(BackendPromises):
         subject.wire.fail("", kind="garble")
         assert isinstance(trouble(subject, lambda: [*subject.backend.list()]), UnusableAnswer)
 
+    @pytest.mark.parametrize(("verb", "kind"), [("poll", NotFound), ("cancel", PermissionDenied)])
+    def test_a_refusal_about_a_job_is_an_error_and_not_a_status(
+        self, subject: Subject, spec: JobSpec, verb: str, kind: type[PlatformError]
+    ) -> None:
+        ref = once(subject.backend, lambda: subject.backend.submit(spec)).ref
+        refuse(subject, kind)
+        assert type(trouble(subject, lambda: getattr(subject.backend, verb)(ref))) is kind
+
+    def test_a_garbled_poll_is_unusable(self, subject: Subject, spec: JobSpec) -> None:
+        ref = once(subject.backend, lambda: subject.backend.submit(spec)).ref
+        subject.wire.fail("", kind="garble")
+        assert isinstance(trouble(subject, lambda: subject.backend.poll(ref)), UnusableAnswer)
+
     def test_a_failed_poll_is_not_a_failed_job(self, subject: Subject, spec: JobSpec) -> None:
         job = once(subject.backend, lambda: subject.backend.submit(spec))
-        said = subject.says(ServiceTrouble, WORDS)
-        subject.wire.fail("", status=said.status, body=said.body, headers=said.headers)
+        refuse(subject, ServiceTrouble)
         assert trouble(subject, lambda: subject.backend.poll(job.ref)).retryable
         assert not once(subject.backend, lambda: subject.backend.poll(job.ref)).status.is_final

@@ -9,10 +9,10 @@ import pytest
 
 from cloudistill.backends.backend import Answers, Deletes, Offers
 from cloudistill.conformance.answering import question
-from cloudistill.conformance.basics import BackendPromises, trouble
+from cloudistill.conformance.basics import BackendPromises, refuse, trouble
 from cloudistill.conformance.subject import Subject
 from cloudistill.conformance.training import TrainsPromises
-from cloudistill.core.errors import CloudistillError, UsageError
+from cloudistill.core.errors import CloudistillError, PermissionDenied, UsageError
 from cloudistill.core.job import Job, Offer
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.pipeline.retry import once
@@ -39,6 +39,11 @@ class DeletesPromises(TrainsPromises):
             once(subject.backend, lambda: subject.backend.delete_file(ref))
         for _ in range(2):
             once(subject.backend, lambda: subject.backend.delete_model(trained.model))
+
+    def test_a_removal_that_is_refused_is_not_taken_for_done(self, subject: Subject, trained: Job) -> None:
+        refuse(subject, PermissionDenied, times=20)
+        error = trouble(subject, lambda: subject.backend.delete_model(trained.model))
+        assert type(error) is PermissionDenied
 
     def test_a_deleted_model_answers_no_more(self, subject: Subject, trained: Job) -> None:
         once(subject.backend, lambda: subject.backend.delete_model(trained.model))

@@ -176,7 +176,7 @@ class TrainsPromises(DoubtPromises):
         assert (ended.status, ended.model) == (JobStatus.CANCELLED, None)
 
     def test_list_pages_to_the_end(self, subject: Subject, spec: JobSpec) -> None:
-        orders = [replace(spec, marker=f"{number:04x}{spec.marker[4:]}") for number in range(subject.page + 1)]
+        orders = [replace(spec, marker=f"{spec.marker[:-4]}{number:04x}") for number in range(subject.page + 1)]
         for order in orders:
             once(subject.backend, lambda order=order: subject.backend.submit(order))
         listed = once(subject.backend, lambda: [*subject.backend.list()])

@@ -25,7 +25,7 @@ class Teacher:
 
     @classmethod
     def read(cls, path: Path | None, *, faults: float = 0.0) -> Teacher:
-        """The key in `path`, OpenAI-chat JSONL; without one every question is unknown."""
+        """The key in `path`, JSON Lines as `chat_lines` reads them; without one every question is unknown."""
         if path is None:
             return cls()
         rows = (json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip())

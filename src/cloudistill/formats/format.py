@@ -25,8 +25,8 @@ class CannotCarry(Exception):
 class Format(Protocol):
     """A vendor's spelling of one Example. `decode(encode(x)) == normalise(x)` for every x that `encode` accepts.
 
-    `rendering` says how tools are spelled where a vendor has more than one way (`text` or `tool-config` on
-    Bedrock), else None; it is recorded with a run, because a student must be called as it was trained.
+    `rendering` says how tools are spelled where a vendor has more than one way (`text` or `tool-config`), else None;
+    it is recorded with a run, because a student must be called as it was trained.
     """
 
     name: str
