@@ -11,7 +11,7 @@ import pytest
 
 from cloudistill.backends.backend import Deletes, Distils, Offers, Pauses, Reports, Request
 from cloudistill.backends.bedrock import BedrockBackend
-from cloudistill.core.errors import UsageError
+from cloudistill.core.errors import UnusableAnswer, UsageError
 from cloudistill.core.job import Condition, JobStatus, Logs
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.emulators import World
@@ -31,6 +31,7 @@ from .bedrock_desk import (
     record,
     said,
 )
+from .vendors import Canned, close, trouble
 
 Account = tuple[World, BedrockBackend]
 SOURCE = Logs(uri=f"s3://{BUCKET}/{LOGS}", use_answers=True)
@@ -226,6 +227,7 @@ def logs(**members: Any) -> dict[str, Any]:
         ({"training": FILE, "native": {"customizationConfig": {}}}, "is set by cloudistill"),
         ({"training": FILE, "method": "sft", "teacher_max_tokens": 5}, "teacher_max_tokens.*the method native"),
         ({"training": FILE, "method": "sft", **logs()}, "logs.*the method native"),
+        ({"training": FILE, "method": "sft"}, "teacher goes with.*the method native"),
     ],
 )
 def test_an_order_that_bedrock_cannot_take_is_refused_before_anything_is_sent(
@@ -324,6 +326,21 @@ def test_a_prompt_report_is_read_however_its_files_are_named(
         desk.s3.put_object(Bucket=BUCKET, Key=f"{folder}/{name}", Body=text.encode())
     report = desk.backend.prompt_report(ordered.ref)
     assert (report and (report.accepted, report.rejected, report.reasons)) == counts
+
+
+def test_a_metrics_file_that_is_none_is_unusable(desk: Desk) -> None:
+    ordered = desk.backend.submit(desk.spec(training=desk.upload(ROWS)))
+    key = f"cloudistill/out/{desk.marker}/model-customization-job-{ordered.ref.id[-12:]}/validation_metrics.csv"
+    desk.s3.put_object(Bucket=BUCKET, Key=key, Body=b"step_number\n" + b"1" * 200_000)
+    assert key in str(trouble(desk.backend, lambda: desk.backend.metrics(ordered.ref)))
+
+
+@pytest.mark.parametrize("verb", ["events", "metrics", "prompt_report"])
+def test_a_body_without_the_job_is_no_report(canned: Canned, verb: str) -> None:
+    backend = BedrockBackend(region="us-east-1")
+    report = getattr(backend, verb)
+    assert isinstance(trouble(backend, lambda: [*(report(JobRef("bedrock", "j")) or ())]), UnusableAnswer)
+    close(backend)
 
 
 def test_metrics_that_are_no_numbers_are_left_out(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudistill.backends.bedrock import BedrockBackend
-from cloudistill.core.errors import ServiceTrouble, UsageError
+from cloudistill.core.errors import ServiceTrouble, UnusableAnswer, UsageError
 from cloudistill.core.job import Offer
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.emulators import World
@@ -59,10 +59,26 @@ def test_a_file_is_removed_and_removed_again(desk: Desk) -> None:
     assert "Contents" not in desk.s3.list_objects_v2(Bucket=BUCKET, Prefix=file.id.removeprefix(f"s3://{BUCKET}/"))
 
 
-@pytest.mark.parametrize("place", ["s3://another-bucket/a.jsonl", f"s3://{BUCKET}", "gs://bucket/a.jsonl"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "s3://another-bucket/cloudistill/a.jsonl",
+        f"s3://{BUCKET}",
+        f"s3://{BUCKET}/ledger/2026.csv",
+        f"s3://{BUCKET}-of-others/cloudistill/a.jsonl",
+        "gs://bucket/a.jsonl",
+    ],
+)
 def test_a_file_that_is_not_in_our_bucket_is_not_ours_to_remove(desk: Desk, place: str) -> None:
     with pytest.raises(UsageError, match=BUCKET):
         desk.backend.delete_file(FileRef("bedrock", place))
+
+
+@pytest.mark.parametrize("tail", ["?versionId=1", "#2"])
+def test_a_key_is_taken_to_the_letter_and_its_neighbour_stays(desk: Desk, tail: str) -> None:
+    file = desk.upload(ROWS)
+    desk.backend.delete_file(FileRef("bedrock", file.id + tail))
+    assert desk.s3.head_object(Bucket=BUCKET, Key=file.id.removeprefix(f"s3://{BUCKET}/"))
 
 
 def test_a_model_goes_after_the_deployments_of_it(desk: Desk) -> None:
@@ -97,6 +113,32 @@ def test_what_another_process_removed_is_no_error(desk: Desk) -> None:
     for ref in (deployment, model):
         other.delete_model(ref)
     close(other)
+
+
+def test_a_model_whose_deployment_another_process_removed_goes_by_its_own_ref(desk: Desk) -> None:
+    model, deployment = served(desk)
+    assert isinstance(trouble(desk.backend, lambda: desk.backend.delete_model(deployment)), ServiceTrouble)
+    desk.world.clock.advance(HOUR)
+    other = BedrockBackend()
+    other.delete_model(model)
+    assert models(desk) == []
+    close(other)
+
+
+def test_a_deployment_of_an_unnamed_model_is_not_removed(canned: Canned) -> None:
+    backend = BedrockBackend(region="us-east-1")
+    ref = ModelRef("bedrock", "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefabcdef")
+    assert isinstance(trouble(backend, lambda: backend.delete_model(ref)), UnusableAnswer)
+    assert [path.partition(" ")[0] for path, _ in canned.bodies] == ["GET"]
+    close(backend)
+
+
+def test_a_list_that_never_ends_is_left(canned: Canned) -> None:
+    backend = BedrockBackend(region="us-east-1")
+    canned.answer = {"modelCustomizationJobSummaries": [], "nextToken": "again"}
+    assert isinstance(trouble(backend, lambda: list(backend.list())), UnusableAnswer)
+    assert len(canned.bodies) == 2
+    close(backend)
 
 
 def test_a_model_that_something_else_holds_is_told_as_the_vendor_tells_it(desk: Desk) -> None:
@@ -153,6 +195,14 @@ LEGACY = {"status": "LEGACY", "legacyTime": "2026-03-13T00:00:00Z", "endOfLifeTi
             ),
         ),
         ({"modelId": "x.y-v1:0"}, Offer(served=True, trains=False, says="no lifecycle")),
+        (
+            {
+                "modelId": "x.y-v1:0",
+                "customizationsSupported": ["FINE_TUNING"],
+                "modelLifecycle": {"status": "TWILIGHT"},
+            },
+            Offer(served=True, trains=None, says="TWILIGHT"),
+        ),
         (
             {
                 "modelId": "x.y-v1:0",

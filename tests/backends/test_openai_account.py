@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from cloudistill.backends.backend import Checkpoints, Deletes, Deploys, Distils, Offers, Pauses, Reports
 from cloudistill.backends.openai import OpenAIBackend
@@ -146,6 +147,13 @@ class TestOffers:
 def test_a_key_that_was_echoed_is_not_told(canned: Canned, canned_backend: OpenAIBackend):
     canned.status, canned.answer = 404, {"error": {"message": "nothing for sk-test", "code": "model_not_found"}}
     assert canned_backend.offer(TUNED).says == "nothing for [key]"
+
+
+def test_words_stay_whole_where_a_client_holds_no_key_of_its_own(canned: Canned):
+    canned.status, canned.answer = 404, {"error": {"message": "no such model", "code": "model_not_found"}}
+    gate = {"Authorization": "Bearer of-the-gateway"}
+    with OpenAI(base_url=f"{canned.url}/v1", api_key="", admin_api_key="none", default_headers=gate) as client:
+        assert OpenAIBackend(client=client).offer(TUNED).says == "no such model"
 
 
 @pytest.mark.parametrize("word", ["soon", "2027-13-01", 20270114, ["2027-01-14"]])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudistill.backends.backend import Request
-from cloudistill.backends.openai import OpenAIBackend, reports
+from cloudistill.backends.openai import OpenAIBackend, reports, results
 from cloudistill.core.errors import UnusableAnswer
 from cloudistill.core.example import Example, Message
 from cloudistill.core.job import StepMetrics
@@ -98,6 +98,7 @@ def test_events_that_came_oldest_first_stay_so(canned: Canned, canned_backend: O
         listed("an event"),
         listed({"id": "e-1", "created_at": 1}),
         listed({"message": "no id, and more to come", "level": "info", "created_at": 1}, more=True),
+        listed(more=True),
         listed({"id": "e-1", "message": "the same page for ever", "level": "info", "created_at": 1}, more=True),
     ],
 )
@@ -105,6 +106,21 @@ def test_a_page_that_is_none_is_not_taken_for_the_end(canned: Canned, canned_bac
     canned.answer = answer
     assert isinstance(trouble(canned_backend, lambda: list(canned_backend.events(JOB))), UnusableAnswer)
     assert len(canned.bodies) <= 2
+
+
+def test_a_list_without_pages_is_read_once_whatever_its_host_answers_to_the_next(
+    canned: Canned, canned_backend: OpenAIBackend
+):
+    canned.answer = {"object": "list", "data": [{"id": "e-1", "message": "hm", "level": "info", "created_at": 1}]}
+    assert [event.message for event in canned_backend.events(JOB)] == ["hm"]
+
+
+@pytest.mark.parametrize("when", [1e30, -1e30, "soon", [1], {"at": 1}])
+def test_a_time_that_is_none_is_not_told(canned: Canned, canned_backend: OpenAIBackend, when: Any):
+    canned.answer = listed({"id": "e-1", "message": "hm", "level": "info", "created_at": when})
+    assert [event.at for event in canned_backend.events(JOB)] == [None]
+    canned.answer = {"id": JOB.id, "status": "running", "created_at": when, "finished_at": when}
+    assert canned_backend.poll(JOB).created is None
 
 
 @openai_only
@@ -129,6 +145,16 @@ class TestMetrics:
         vendor.backend.client.files.delete(file)
         assert [step.step for step in vendor.backend.metrics(ref)] == [step.step for step in told]
 
+    def test_a_file_too_large_to_be_one_is_not_held_and_the_events_say_what_they_can(
+        self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    ):
+        ref = started(vendor)
+        told = vendor.backend.metrics(ref)
+        monkeypatch.setattr(results, "LARGEST", 8)
+        assert [step.step for step in vendor.backend.metrics(ref)] == [step.step for step in told]
+        monkeypatch.setattr("cloudistill.backends.openai.NEWEST", 0)
+        assert vendor.backend.metrics(ref) == []
+
     @pytest.mark.parametrize("path", [r"GET /v1/files/.*/content", r"GET /v1/fine_tuning/jobs/[^/]+$"])
     def test_a_page_in_place_of_an_answer_is_unusable(self, vendor: Vendor, path: str):
         ref = started(vendor)
@@ -150,7 +176,10 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize("text", [NEW, AZURE, OLD, f"\ufeff{NEW}", NEW.replace("\n", "\r\n"), NEW.replace(",", ", ")])
+@pytest.mark.parametrize(
+    "text",
+    [NEW, AZURE, OLD, f"\ufeff{NEW}", NEW.replace("\n", "\r\n"), NEW.replace("\n", "\r"), NEW.replace(",", ", ")],
+)
 @pytest.mark.parametrize("encoded", [False, True])
 def test_result_files_of_every_age_are_read(text: str, encoded: bool):
     content = base64.encodebytes(text.encode()) if encoded else text.encode()
@@ -162,7 +191,9 @@ def test_a_result_file_without_rows_says_nothing(content: bytes):
     assert reports.steps(reports.rows_of(content, "GET")) == []
 
 
-@pytest.mark.parametrize("content", [b"<html>proxy</html>", b"\x00\xff\x01", b"epoch,loss\n1,2\n", b"{}"])
+@pytest.mark.parametrize(
+    "content", [b"<html>proxy</html>", b"\x00\xff\x01", b"epoch,loss\n1,2\n", b"{}", b"step\n" + b"1" * 200_000]
+)
 def test_what_is_no_result_file_is_unusable(content: bytes):
     with pytest.raises(UnusableAnswer, match="GET /files/1/content"):
         list(reports.rows_of(content, "GET /files/1/content"))
@@ -212,5 +243,7 @@ def test_a_checkpoint_that_is_none_or_anothers_is_unusable(
     canned.answer = listed(shown)
     (kept,) = canned_backend.checkpoints(JOB)
     assert kept.metrics == StepMetrics(step=5, training_loss=0.5, validation_accuracy=0.9)
+    canned.answer = listed(shown | {"step_number": "soon"}, shown | {"step_number": None, "id": "ftckpt_2"})
+    assert [one.step for one in canned_backend.checkpoints(JOB)] == [None, None]
     canned.answer = listed(shown | changed)
     assert isinstance(trouble(canned_backend, lambda: canned_backend.checkpoints(JOB)), UnusableAnswer)

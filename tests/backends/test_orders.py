@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.core.errors import MissingSetup, UsageError
 from cloudistill.core.job import JobSpec, JobStatus, Vpc
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
@@ -163,6 +164,11 @@ def test_a_suffix_or_seed_beyond_openais_limit_is_refused_with_the_limit(
     with pytest.raises(UsageError, match=words):
         talking_to_canned.submit(spec_for("openai", **wrong))
     assert canned.bodies == []
+
+
+def test_epochs_cannot_go_past_the_estimate_by_their_old_place_at_openai():
+    with pytest.raises(UsageError, match="'hyperparameters' is set by cloudistill"):
+        OpenAIBackend().accepts(spec_for("openai", native={"hyperparameters": {"n_epochs": 50}}))
 
 
 @pytest.mark.parametrize(

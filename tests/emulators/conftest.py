@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
+from tests.contracts.wire import ON_PURPOSE
 from tests.emulators.vertex_desk import TODAY, Google, corpus, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In this room vendors are asked wrongly on purpose, to see that the emulators refuse it."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(ON_PURPOSE)
 
 
 @pytest.fixture(scope="module")

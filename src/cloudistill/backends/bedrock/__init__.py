@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cloudistill.backends.backend import Answer, Request
+from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.bedrock import answers, offers, orders, preflight, removal, reports, rules
 from cloudistill.backends.bedrock.outputs import Outputs
 from cloudistill.backends.bedrock.setup import Setup
@@ -44,9 +44,10 @@ class BedrockBackend(Setup):
         self.check_bucket()
         bucket, key, s3 = self.bucket, f"cloudistill/{fingerprint}.jsonl", self.client("s3")
         if not self._is_stored(key, path.stat().st_size, fingerprint):
-            with path.open("rb") as stream:
-                extra = {"Metadata": {"sha256": fingerprint}, "ChecksumAlgorithm": "CRC32"}
-                s3.upload_fileobj(stream, bucket, key, ExtraArgs=extra)
+            sdk = load_sdk("boto3.s3.transfer", extra="bedrock")
+            extra = {"Metadata": {"sha256": fingerprint}, "ChecksumAlgorithm": "CRC32"}
+            with sdk.create_transfer_manager(s3, sdk.TransferConfig()) as manager:  # of a path no part lies in memory
+                manager.upload(str(path), bucket, key, extra_args=extra).result()
         return FileRef("bedrock", f"s3://{bucket}/{key}")
 
     def _is_stored(self, key: str, size: int, fingerprint: str) -> bool:
@@ -95,14 +96,14 @@ class BedrockBackend(Setup):
 
     def poll(self, ref: JobRef) -> Job:
         """One GET."""
-        found = self._described(ref)
-        job = orders.to_job(found, "GetModelCustomizationJob")
-        if ref.id not in (job.ref.id, found.get("jobName")):
-            raise unusable("bedrock", f"GetModelCustomizationJob {ref.id}", job.ref)
-        return job
+        return orders.to_job(self._described(ref), "GetModelCustomizationJob")
 
     def _described(self, ref: JobRef) -> Mapping[str, Any]:
-        return self.client("bedrock").get_model_customization_job(jobIdentifier=ref.id)
+        found = self.client("bedrock").get_model_customization_job(jobIdentifier=ref.id)
+        if ref.id not in (found.get("jobArn"), found.get("jobName")):
+            asked = f"GetModelCustomizationJob {ref.id}"
+            raise unusable("bedrock", asked, dict(found), request_id=answers.request_id(found))
+        return found
 
     def cancel(self, ref: JobRef) -> None:
         """Ask Bedrock to stop the job."""
@@ -133,11 +134,14 @@ class BedrockBackend(Setup):
     # -- what is stored, trained, offered
 
     def delete_file(self, ref: FileRef) -> None:
-        """Remove a file from our bucket; another bucket's are refused."""
+        """Remove a file that was uploaded or left under `cloudistill/` in our bucket; any other is refused."""
         self.client("s3").delete_object(Bucket=self.bucket, Key=removal.key_of(ref, self.bucket))
 
     def delete_model(self, ref: ModelRef) -> None:
-        """Remove a custom model and the deployments of it; a deployment's ref stands for its model.
+        """Remove a custom model and the deployments of it.
+
+        A deployment's ref stands for its model as long as AWS knows the deployment, or this object deleted it; once
+        another process did, only the model's own ref finds the model.
 
         Raises:
             ServiceTrouble: a deployment is still being deleted; ask again.
@@ -215,11 +219,16 @@ class BedrockBackend(Setup):
 
 def _all(ask: Any, key: str, asked: str, **query: Any) -> Iterator[Mapping[str, Any]]:
     """Every summary of every page; a page without its list is no absence, but a body the SDK could not read."""
+    tokens: set[str] = set()
     while True:
         page = ask(**query)
         if key not in page:
             raise unusable("bedrock", asked, page, request_id=answers.request_id(page))
         yield from page[key]
-        if not page.get("nextToken"):
+        token = page.get("nextToken")
+        if not token:
             return
-        query["nextToken"] = page["nextToken"]
+        if token in tokens:
+            raise unusable("bedrock", f"{asked}: the same page again", token, request_id=answers.request_id(page))
+        tokens.add(token)
+        query["nextToken"] = token

@@ -28,7 +28,7 @@ def members(spec: JobSpec) -> dict[str, Any]:
 
 
 def _refuse_native_members(spec: JobSpec) -> None:
-    for member in ("logs", "teacher_max_tokens"):
+    for member in ("logs", "teacher_max_tokens", "teacher"):
         if getattr(spec, member) is not None:
             raise UsageError(f"{member} goes with Bedrock's own distillation: leave it out, or use the method native")
 

@@ -10,7 +10,8 @@ from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Offer
 from cloudistill.core.refs import ModelRef
 
-_ACTIVE = "ACTIVE"
+_TAKES_JOBS = {"": True, "ACTIVE": True, "LEGACY": False}
+"""By its lifecycle; of a word that nobody knows it is not told."""
 
 
 def offer(listed: Sequence[Mapping[str, Any]], model: ModelRef, region: str) -> Offer:
@@ -19,13 +20,13 @@ def offer(listed: Sequence[Mapping[str, Any]], model: ModelRef, region: str) -> 
     Raises:
         UsageError: a custom model or a deployment, which the service offers to nobody.
     """
-    rows = {row["modelId"]: row for row in listed}
+    rows = {row.get("modelId"): row for row in listed}
     row = next((rows[form] for form in _forms(model) if form in rows), None)
     if row is None:
         return Offer(served=False, trains=False, says=f"not among the foundation models of {region}")
     life = row.get("modelLifecycle", {})
     word = str(life.get("status", ""))
-    trains = bool(row.get("customizationsSupported")) and word in {"", _ACTIVE}
+    trains = _TAKES_JOBS.get(word) if row.get("customizationsSupported") else False
     return Offer(served=True, trains=trains, ends=_day(life, "endOfLifeTime"), says=_says(word, life))
 
 

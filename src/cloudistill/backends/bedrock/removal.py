@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from cloudistill.backends.common import unusable
 from cloudistill.core.errors import ServiceTrouble, UsageError
+from cloudistill.core.job import JobStatus
 from cloudistill.core.refs import FileRef, ModelRef
+from cloudistill.platforms.platform import load
 
-_GOING = "Deleting"
+_FOLDER = "cloudistill/"
 Deployments = Callable[[str], Iterator[Mapping[str, Any]]]
 
 
 def key_of(ref: FileRef, bucket: str) -> str:
-    """The key of a file in our bucket.
+    """The key of a file in our folder of our bucket, to the letter: in a key `?` and `#` are letters like any.
 
     Raises:
         UsageError: it lies elsewhere, and is not ours to delete.
     """
-    place = urlsplit(ref.id)
-    key = place.path.removeprefix("/")
-    if (place.scheme, place.netloc) != ("s3", bucket) or not key:
-        raise UsageError(f"{ref} is no file in the bucket {bucket!r}: delete it where it lies, with its owner's tools")
+    root = f"s3://{bucket}/"
+    key = ref.id.removeprefix(root)
+    if not ref.id.startswith(root) or not key.startswith(_FOLDER):
+        raise UsageError(f"{ref} is no file under {root}{_FOLDER}: delete it where it lies, with its owner's tools")
     return key
 
 
 def remove_deployment(client: Any, arn: str) -> str | None:
-    """Ask AWS to delete a deployment; the ARN of the model it served, None if the deployment is gone already."""
+    """Ask AWS to delete a deployment; the ARN of the model it served, None if the deployment is gone already.
+
+    Raises:
+        UnusableAnswer: AWS does not say which model that is; nothing was deleted.
+    """
     try:
         found = client.get_custom_model_deployment(customModelDeploymentIdentifier=arn)
-        if found.get("status") != _GOING:
+        if not found.get("modelArn"):  # once the deployment is gone nobody could say
+            raise unusable("bedrock", f"GetCustomModelDeployment {arn}", found)
+        if load("bedrock").deployment_status(found.get("status")) is not JobStatus.STOPPING:
             client.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
     except client.exceptions.ResourceNotFoundException:
         return None

@@ -14,12 +14,18 @@ from typing import Any, Literal, cast
 
 from cloudistill.backends.bedrock.orders import STAGES
 from cloudistill.backends.bedrock.outputs import Outputs
-from cloudistill.core.job import JobEvent, PromptReport, StepMetrics
+from cloudistill.backends.common import unusable
+from cloudistill.core.job import JobEvent, JobStatus, PromptReport, StepMetrics
+from cloudistill.platforms.platform import load
 
 Level = Literal["info", "warning", "error"]
 _METRICS = re.compile(r"(step_wise_training_metrics|validation_metrics)\.csv$")
 _PROMPTS = re.compile(r"(prompt|insight|accept|reject).*\.jsonl?$", re.IGNORECASE)
-_LEVELS: dict[str, Level] = {"Failed": "error", "Stopping": "warning", "Stopped": "warning"}
+_LEVELS: dict[JobStatus, Level] = {
+    JobStatus.FAILED: "error",
+    JobStatus.STOPPING: "warning",
+    JobStatus.CANCELLED: "warning",
+}
 _BEGUN = "InProgress"
 _VERDICTS = ("accepted", "rejected")
 Verdict = tuple[str, tuple[str, ...]]
@@ -35,7 +41,7 @@ def events(job: Mapping[str, Any]) -> list[JobEvent]:
         told += _stage(title, name, job.get("statusDetails", {}).get(name, {}))
     if job.get("endTime"):
         word = job.get("status", "")
-        told.append(JobEvent(message=word, at=job["endTime"], level=_LEVELS.get(word, "info"), kind="job"))
+        told.append(JobEvent(message=word, at=job["endTime"], level=_level(word), kind="job"))
     if job.get("failureMessage"):
         told.append(JobEvent(message=job["failureMessage"], at=job.get("endTime"), level="error", kind="failure"))
     return sorted(told, key=lambda event: event.at or datetime.max.replace(tzinfo=UTC))
@@ -46,8 +52,13 @@ def _stage(title: str, kind: str, stage: Mapping[str, Any]) -> Iterator[JobEvent
     if begun:
         yield JobEvent(message=f"{title} {_BEGUN}", at=begun, kind=kind)
     if word and begun and word != _BEGUN:
-        at, level = stage.get("lastModifiedTime"), _LEVELS.get(word, "info")
-        yield JobEvent(message=f"{title} {word}", at=at, level=level, kind=kind)
+        at = stage.get("lastModifiedTime")
+        yield JobEvent(message=f"{title} {word}", at=at, level=_level(word), kind=kind)
+
+
+def _level(word: str) -> Level:
+    """A stage's words are the job's."""
+    return _LEVELS.get(load("bedrock").status(word), "info")
 
 
 # -- metrics
@@ -57,12 +68,19 @@ def metrics(job: Mapping[str, Any], outputs: Outputs) -> list[StepMetrics]:
     """The steps of the CSV files; without them the job's own last losses, as one step; else nothing."""
     steps: dict[int, StepMetrics] = {}
     for key in outputs.keys(_METRICS):
-        for row in csv.DictReader(outputs.lines(key)):
+        for row in _rows(outputs, key):
             number = _number(row.get("step_number"))
             if number is not None:
                 step = int(number) + 1  # Bedrock counts from 0
                 steps[step] = _with(steps.get(step, StepMetrics(step=step)), row)
     return [steps[step] for step in sorted(steps)] or _last(job)
+
+
+def _rows(outputs: Outputs, key: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        yield from csv.DictReader(outputs.lines(key))
+    except csv.Error as error:
+        raise unusable("bedrock", outputs.uri(key), str(error)) from error
 
 
 def _with(step: StepMetrics, row: Mapping[str, Any]) -> StepMetrics:

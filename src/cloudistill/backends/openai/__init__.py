@@ -19,7 +19,7 @@ from cloudistill.backends.common import (
     unusable,
     without_secret,
 )
-from cloudistill.backends.openai import answers, errors, offers, orders, preflight, removal, reports, uploads
+from cloudistill.backends.openai import answers, errors, offers, orders, preflight, removal, reports, results, uploads
 from cloudistill.backends.openai.pages import every, page
 from cloudistill.core.errors import PlatformError
 from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, Offer, StepMetrics
@@ -208,9 +208,9 @@ class OpenAIBackend:
                 yield reports.measured_by(event)
 
     def _result(self, file: str) -> Iterator[Mapping[str, Any]]:
-        """The rows of a result file; none when it was deleted."""
+        """The rows of a result file; none when it was deleted, or is too large to be one."""
         asked = f"GET /files/{file}/content"
-        content = removal.unless_gone(lambda: self.client.files.content(file).read())
+        content = removal.unless_gone(lambda: results.content(self.client, file))
         return reports.rows_of(content or b"", asked)
 
     def checkpoints(self, ref: JobRef) -> Kept:

@@ -22,8 +22,9 @@ def offer(client: OpenAI, model: ModelRef) -> Offer:
     except load_sdk("openai", extra="openai").NotFoundError as error:
         if not errors.is_absence(error):
             raise
-        words = errors.words_of(error).replace(client.api_key, "[key]")  # should a proxy have echoed it
-        return Offer(served=False, trains=False, says=words)
+        words, key = errors.words_of(error), client.api_key
+        told = words.replace(key, "[key]") if key else words  # should a proxy have echoed it
+        return Offer(served=False, trains=False, says=told)
     if getattr(found, "id", None) != model.id:
         raise unusable("openai", f"GET /models/{model.id}", found)
     return _dated(getattr(found, "shutdown_date", None))

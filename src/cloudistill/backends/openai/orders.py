@@ -25,7 +25,8 @@ from cloudistill.platforms.platform import load
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
-_OURS = ("model", "training_file", "validation_file", "method", "metadata", "suffix", "seed")
+# `hyperparameters` is the old place of what `method` holds: epochs there would go past the estimate
+_OURS = ("model", "training_file", "validation_file", "method", "hyperparameters", "metadata", "suffix", "seed")
 
 
 def create_request(spec: JobSpec) -> dict[str, Any]:
@@ -84,8 +85,8 @@ def to_job(found: FineTuningJob | Any, asked: str) -> Job:
         base=found.model,
         marker=metadata.get(MARKER),
         run=metadata.get(RUN),
-        created=_time(found.created_at),
-        finished=_time(found.finished_at),
+        created=time_of(found.created_at),
+        finished=time_of(found.finished_at),
         failure=_failure(found),
         warning=warning,
         trained_tokens=found.trained_tokens,
@@ -99,5 +100,9 @@ def _failure(found: FineTuningJob) -> str | None:
     return ": ".join(str(part) for part in (error.code, error.message) if part)
 
 
-def _time(seconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+def time_of(seconds: Any) -> datetime | None:
+    """The time in OpenAI's seconds; None where none is told, or what is told is no time."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

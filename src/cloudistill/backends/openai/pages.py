@@ -17,14 +17,16 @@ def every(ask: Callable[[], Any], asked: str) -> Iterator[Any]:
     cursors: set[str] = set()
     while True:
         found = page(ask, asked)
-        yield from found.data
-        if not found.has_next_page():
-            if found.has_more and found.data:
-                raise unusable("openai", f"{asked}: more is promised after an item without an id", found.data[-1])
-            return
-        cursor = found.data[-1].id
+        cursor = found.data[-1].id if found.has_next_page() else None
         if cursor in cursors:
+            if found.has_more is None:  # a host without pages gives its whole list whatever is asked
+                return
             raise unusable("openai", f"{asked}: the same page again", cursor)
+        yield from found.data
+        if cursor is None:
+            if found.has_more:
+                raise unusable("openai", f"{asked}: more is promised, but no item with an id leads on", found.data[-1:])
+            return
         cursors.add(cursor)
         ask = found.get_next_page
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from cloudistill.backends.common import unusable
+from cloudistill.backends.openai.orders import time_of
 from cloudistill.core.job import Checkpoint, JobEvent, StepMetrics
 from cloudistill.core.refs import JobRef, ModelRef
 
@@ -39,10 +40,10 @@ def to_event(found: Any, asked: str) -> JobEvent:
     Raises:
         UnusableAnswer: it says nothing.
     """
-    message, told = getattr(found, "message", None), getattr(found, "created_at", None)
+    message = getattr(found, "message", None)
     if not isinstance(message, str):
         raise unusable("openai", asked, found)
-    at = datetime.fromtimestamp(told, UTC) if told else None
+    at = time_of(getattr(found, "created_at", None))
     return JobEvent(message=message, at=at, level=_LEVELS.get(found.level, "info"), kind=found.type)
 
 
@@ -63,13 +64,13 @@ def to_checkpoint(found: Any, ref: JobRef, asked: str) -> Checkpoint:
     if not id_ or not model or found.fine_tuning_job_id not in (None, ref.id):
         raise unusable("openai", asked, found)
     measured = steps([{**_members(found.metrics), "step": found.step_number}])
-    created = datetime.fromtimestamp(found.created_at, UTC) if found.created_at else None
+    metrics = measured[0] if measured else None
     return Checkpoint(
         name=id_,
         model=ModelRef("openai", model),
-        step=found.step_number,
-        created=created,
-        metrics=measured[0] if measured else None,
+        step=metrics.step if metrics else None,
+        created=time_of(found.created_at),
+        metrics=metrics,
     )
 
 
@@ -115,7 +116,10 @@ def rows_of(content: bytes, asked: str) -> Iterator[Mapping[str, Any]]:
         text = _decoded(content)
     if not _has_header(text):
         raise unusable("openai", asked, content)
-    yield from csv.DictReader(io.StringIO(text.replace("\0", "")), skipinitialspace=True)
+    try:
+        yield from csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""), skipinitialspace=True)
+    except csv.Error as error:
+        raise unusable("openai", asked, str(error)) from error
 
 
 def _has_header(text: str) -> bool:
