@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.common import MARKER, Findings, training_file, unusable
 from cloudistill.backends.vertex import answers, native, orders, preflight, removal, reports
-from cloudistill.backends.vertex.bucket import split
+from cloudistill.backends.vertex.bucket import FOLDER, split
 from cloudistill.backends.vertex.setup import Setup
 from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, PromptReport, StepMetrics
@@ -46,7 +46,7 @@ class VertexBackend(Setup):
 
     def upload(self, path: Path, *, fingerprint: str) -> FileRef:
         """Store a training file under its content's name; what is there already is not sent again."""
-        return self.objects(self.bucket).store(path, f"cloudistill/{fingerprint}.jsonl")
+        return self.objects(self.bucket).store(path, f"{FOLDER}/{fingerprint}.jsonl")
 
     def accepts(self, spec: JobSpec) -> None:
         """Refuse what Vertex's create request has no place for, and pairs that Vertex never distilled."""
@@ -67,7 +67,7 @@ class VertexBackend(Setup):
             native.require_place(spec, self.location)
         else:
             self.require_location(spec.student)
-        folder = f"gs://{self.bucket}/cloudistill/out/{spec.marker}/" if native.is_open(spec.student.id) else ""
+        folder = f"gs://{self.bucket}/{FOLDER}/out/{spec.marker}/" if native.is_open(spec.student.id) else ""
         config = orders.create_config(spec, folder)
         training_file(spec)
         return config
@@ -112,8 +112,13 @@ class VertexBackend(Setup):
     def _listed(self, hint: str | None = None) -> Iterator[TuningJob]:
         with answers.quiet():
             pager = self.client(self.location).tunings.list(config={"page_size": 100, "filter": hint})
+        turned: set[str | None] = set()
         while True:
             yield from pager.page
+            token = pager.config.get("page_token")
+            if token in turned:
+                raise unusable("vertex", "GET tuningJobs: the list leads back to a page that was read", token)
+            turned.add(token)
             try:
                 with answers.quiet():
                     pager.next_page()
@@ -134,9 +139,9 @@ class VertexBackend(Setup):
         yield from reports.events(self._get(ref))
 
     def metrics(self, ref: JobRef) -> Metrics:
-        """What the job's metrics file holds, if it names one that can be read."""
-        bucket, prefix = split(self._get(ref).gcs_metrics_uri or "")
-        return reports.steps(self.objects(bucket).lines(prefix)) if bucket else []
+        """What the job's metrics file holds, if it names one; that it may not be read is an error, not silence."""
+        bucket, path = split(self._get(ref).gcs_metrics_uri or "")
+        return reports.steps(self.objects(bucket).lines(path)) if path else []
 
     def checkpoints(self, ref: JobRef) -> Kept:
         """The checkpoints that have an endpoint of their own, oldest first."""
@@ -145,7 +150,7 @@ class VertexBackend(Setup):
     # -- removal
 
     def delete_file(self, ref: FileRef) -> None:
-        """Remove a file from our bucket.
+        """Remove a file of ours from our bucket.
 
         Raises:
             UsageError: it lies elsewhere.
@@ -153,10 +158,12 @@ class VertexBackend(Setup):
         self.objects(self.bucket).remove(ref)
 
     def delete_model(self, ref: ModelRef) -> None:
-        """Take a tuned model down with its endpoints, named by either; a checkpoint's endpoint goes alone.
+        """Take a tuned model down with the endpoints its job made, named by either; a checkpoint's goes alone.
+
+        Open weights stay in their folder of the bucket.
 
         Raises:
-            UsageError: it is a publisher's model, or an endpoint that no job of this location made.
+            UsageError: it is a publisher's model, has other versions, or is no endpoint of a job in this location.
             ServiceTrouble: Google is still at work; ask again.
         """
         removal.require_ours(ref)

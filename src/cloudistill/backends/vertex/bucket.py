@@ -10,6 +10,8 @@ from cloudistill.backends.backend import load_sdk
 from cloudistill.core.errors import UsageError
 from cloudistill.core.refs import FileRef
 
+FOLDER = "cloudistill"
+"""What is ours in a bucket lies under it."""
 CHUNK = 8 * 1024 * 1024
 LARGEST = 64 * 2**20
 """Bytes: a larger result file is not opened."""
@@ -49,11 +51,14 @@ class Bucket:
         """Whether an object of that name is there."""
         return self._bucket.get_blob(key, **self._once) is not None
 
-    def lines(self, prefix: str) -> Iterator[str]:
-        """The lines of every small text object whose name begins so, in the order of names."""
-        for blob in sorted(self._bucket.list_blobs(prefix=prefix, **self._once), key=lambda blob: blob.name):
-            if (blob.size or 0) <= LARGEST:
-                yield from blob.download_as_bytes(**self._once).decode("utf-8", "replace").splitlines()
+    def lines(self, path: str) -> Iterator[str]:
+        """The lines of a text object, or of every one in a folder in the order of names; large ones are left out."""
+        listed = self._bucket.list_blobs(prefix=path, **self._once)
+        for blob in sorted(listed, key=lambda blob: blob.name):
+            within = blob.name == path or blob.name.startswith(f"{path.rstrip('/')}/")
+            if within and (blob.size or 0) <= LARGEST:
+                whole = self._bucket.blob(blob.name)  # by its name: the listed one follows the address in the answer
+                yield from whole.download_as_bytes(**self._once).decode("utf-8", "replace").splitlines()
 
     def remove(self, ref: FileRef) -> None:
         """Remove a file; one that is gone is no error.
@@ -62,9 +67,10 @@ class Bucket:
             UsageError: it lies elsewhere, and is not ours to delete.
         """
         bucket, key = split(ref.id)
-        if bucket != self._name or not key:
+        if bucket != self._name or not key.startswith(f"{FOLDER}/"):
             raise UsageError(
-                f"{ref} is no file in the bucket {self._name!r}: delete it where it lies, with its owner's tools"
+                f"{ref} is no file in the bucket {self._name!r} under {FOLDER}/: delete it where it lies, with its "
+                "owner's tools"
             )
         gone = load_sdk("google.api_core.exceptions", extra="vertex").NotFound
         try:

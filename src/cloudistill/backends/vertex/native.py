@@ -46,7 +46,7 @@ def require_place(spec: JobSpec, location: str) -> None:
 
 def is_open(student: str) -> bool:
     """Whether the weights are handed over, into an output folder: Google names such models publisher/family@version."""
-    return "/" in student and "@" in student
+    return "/" in student and "@" in student and not student.startswith("projects/")
 
 
 def members(spec: JobSpec, outputs: str) -> dict[str, Any]:

@@ -43,10 +43,13 @@ _OF_OTHER_METHODS = {
     "tuned_teacher_model_source",
     "validation_dataset_uri",
 }
+# strict, because the location becomes a host's name, and the rest a path that is deleted
+_PLACE = r"projects/[a-z0-9][a-z0-9.:-]*/locations/([a-z0-9-]+)/"
+_RESOURCE = re.compile(_PLACE + r"([A-Za-z]+)/[A-Za-z0-9_-]+(?:@[a-z0-9-]+)?")
 _OURS_IN_DISTILLATION = _OURS | {"base_teacher_model", "batch_size", "learning_rate", "output_uri"}
 # of no public contract is sft_loss_weight_multiplier: whom Google has let in may pass it
 _OF_DISTILLATION = {"base_teacher_model", "sft_loss_weight_multiplier"}
-_NOT_NAMED = "the job has succeeded, but Vertex does not name its endpoint yet"
+_NOT_NAMED = "the job has succeeded, but Vertex does not name what came out of it yet"
 _IN_PART = "the job succeeded in part only; the model may have seen less than the file"
 _NOT_SERVED = (
     "Vertex serves no open model by itself: the weights lie under {weights}; deploy {model} on an endpoint of your "
@@ -149,7 +152,8 @@ def _status(word: str, trained: str | None, weights: str | None) -> tuple[JobSta
     if status is not JobStatus.SUCCEEDED:
         return status, None
     if not trained:
-        return (JobStatus.FAILED, None) if partly else (JobStatus.RUNNING, _NOT_NAMED)
+        where = f"; its output folder is {weights}" if weights else ""
+        return (JobStatus.FAILED, None) if partly else (JobStatus.RUNNING, _NOT_NAMED + where)
     warnings = [_IN_PART] if partly else []
     if kind_of(trained) != "endpoints":
         warnings.append(_NOT_SERVED.format(model=trained, weights=weights))
@@ -158,11 +162,11 @@ def _status(word: str, trained: str | None, weights: str | None) -> tuple[JobSta
 
 def kind_of(resource: str) -> str | None:
     """`endpoints`, `models` or another collection that a full resource name stands in; None for any other name."""
-    found = re.fullmatch(r"projects/[^/]+/locations/[^/]+/([^/]+)/[^/]+", resource)
-    return found[1] if found else None
+    found = _RESOURCE.fullmatch(resource)
+    return found[2] if found else None
 
 
 def location_of(resource: str) -> str | None:
     """The location in a full resource name, else None."""
-    found = re.match(r"projects/[^/]+/locations/([^/]+)/", resource)
+    found = re.match(_PLACE, resource)
     return found[1] if found else None

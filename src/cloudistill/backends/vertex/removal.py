@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudistill.backends.vertex.orders import kind_of
-from cloudistill.backends.vertex.rest import Rest
+from cloudistill.backends.vertex.rest import Body, Rest, entries
 from cloudistill.core.errors import ServiceTrouble, UsageError
 from cloudistill.core.refs import ModelRef
 
 if TYPE_CHECKING:
     from google.genai.types import TunedModel
-
-Body = dict[str, Any]
 
 
 def require_ours(ref: ModelRef) -> None:
@@ -30,16 +28,17 @@ def made(ref: ModelRef, tuned: TunedModel) -> bool:
 def endpoints_of(tuned: TunedModel) -> list[str]:
     """The endpoints that a job made, its checkpoints' first, each once."""
     named = [*(checkpoint.endpoint for checkpoint in tuned.checkpoints or ()), tuned.endpoint]
-    return list(dict.fromkeys(name for name in named if name))
+    return list(dict.fromkeys(name for name in named if name and kind_of(name) == "endpoints"))
 
 
 def remove(rest: Rest, ref: ModelRef, tuned: TunedModel | None) -> None:
-    """Take down the model that `ref` names, with every endpoint that serves it; of a checkpoint, its endpoint alone.
+    """Take the model that `ref` names off every endpoint, and remove it with the endpoints that its job made.
 
-    `tuned` is the result of the job that made it; without one, `ref` must name a model.
+    Of a checkpoint, its endpoint goes alone. `tuned` is the result of the job that made it; without one, `ref` must
+    name a model. An endpoint that somebody else made stays, and so does one that serves others too.
 
     Raises:
-        UsageError: no job of ours made this endpoint.
+        UsageError: no job of ours made this endpoint, or the model has other versions.
         ServiceTrouble: Google is still at work; ask again.
     """
     served = kind_of(ref.id) == "endpoints"
@@ -48,33 +47,51 @@ def remove(rest: Rest, ref: ModelRef, tuned: TunedModel | None) -> None:
             f"{ref} was made by no tuning job of this location: name the model, or set GOOGLE_CLOUD_LOCATION to where "
             "it was tuned"
         )
-    model = _stem((tuned.model if tuned else None) or ref.id)
+    model, made = _stem((tuned.model if tuned else None) or ref.id), endpoints_of(tuned) if tuned else []
     if tuned and served and ref.id != tuned.endpoint:
-        _wait_for(_left(rest, [ref.id], model))
+        _wait_for(_left(rest, [ref.id], model, made))
         return
-    _wait_for(_left(rest, [*(endpoints_of(tuned) if tuned else ()), *_deployed_at(rest, model)], model))
+    found = rest.get(model)
+    _require_alone(rest, model)
+    model = _called(found) or model
+    _wait_for(_left(rest, [*made, *_deployed_at(found)], model, made))
     if not _without_model(rest, model):
         _wait_for([model])
 
 
-def _left(rest: Rest, endpoints: list[str], model: str) -> list[str]:
+def _called(model: Body | None) -> str | None:
+    """The model's own name, as endpoints write it: with the project's number, however it was asked for."""
+    name = _stem(str((model or {}).get("name")))
+    return name if kind_of(name) == "models" else None
+
+
+def _require_alone(rest: Rest, model: str) -> None:
+    """Refuse a model with several versions: they go together, and other jobs made the others."""
+    versions = entries(rest.get(f"{model}:listVersions"), "models")
+    if len(versions) > 1:
+        raise UsageError(
+            f"{model} has {len(versions)} versions, which would all go: remove the others first, with Google's tools"
+        )
+
+
+def _left(rest: Rest, endpoints: list[str], model: str, made: list[str]) -> list[str]:
     """The endpoints that Google is still taking down, once everything that can be done now is done."""
-    return [name for name in dict.fromkeys(endpoints) if not _without_endpoint(rest, name, model)]
+    return [name for name in dict.fromkeys(endpoints) if not _without_endpoint(rest, name, model, ours=name in made)]
 
 
-def _without_endpoint(rest: Rest, name: str, model: str) -> bool:
-    """Whether the endpoint is gone, or serves others only; what can be done for it now is done."""
+def _without_endpoint(rest: Rest, name: str, model: str, *, ours: bool) -> bool:
+    """Whether the endpoint, if it is ours, is gone, or serves others only; what can be done for it now is done."""
     found = rest.get(name)
     if found is None:
         return True
     if _at_work(rest, name):
         return False
-    deployed: list[Body] = found.get("deployedModels", [])
-    ours = [one["id"] for one in deployed if _stem(str(one.get("model"))) == model]
-    undeployed = [rest.order("POST", f"{name}:undeployModel", {"deployedModelId": id_}) for id_ in ours]
+    deployed = entries(found, "deployedModels")
+    those = [one.get("id") for one in deployed if _stem(str(one.get("model"))) == model]
+    undeployed = [rest.order("POST", f"{name}:undeployModel", {"deployedModelId": id_}) for id_ in those]
     if not all(undeployed):
         return False
-    return len(ours) < len(deployed) or rest.order("DELETE", name)
+    return not ours or len(those) < len(deployed) or rest.order("DELETE", name)
 
 
 def _without_model(rest: Rest, name: str) -> bool:
@@ -85,13 +102,14 @@ def _without_model(rest: Rest, name: str) -> bool:
 
 def _at_work(rest: Rest, name: str) -> bool:
     """Whether an operation on the resource is running: a second one would be refused."""
-    operations: list[Body] = (rest.get(f"{name}/operations") or {}).get("operations", [])
+    operations = entries(rest.get(f"{name}/operations"), "operations")
     return any(not operation.get("done") for operation in operations)
 
 
-def _deployed_at(rest: Rest, model: str) -> Iterator[str]:
+def _deployed_at(model: Body | None) -> Iterator[str]:
     """The endpoints that serve the model, whoever made them."""
-    yield from (str(one["endpoint"]) for one in (rest.get(model) or {}).get("deployedModels", ()))
+    named = (str(one.get("endpoint")) for one in entries(model, "deployedModels"))
+    yield from (name for name in named if kind_of(name) == "endpoints")
 
 
 def _wait_for(busy: list[str]) -> None:

@@ -73,13 +73,18 @@ _NAMES = {
 
 
 def steps(lines: Iterable[str]) -> list[StepMetrics]:
-    """The steps in JSON lines, or in CSV under a line of names; what is neither, or names no step, is passed over."""
-    found: dict[int, StepMetrics] = {}
+    """The steps in JSON lines, or in CSV under a line of names; what is neither, or names no step, is passed over.
+
+    Rows of one step are put together: training and validation may be told apart.
+    """
+    found: dict[int, dict[str, float]] = {}
     for row in map(_plain, _rows(lines)):
-        step, told = _number(row.get("step")), {ours: _number(row.get(name)) for ours, name in _NAMES.items()}
-        if step is not None and any(value is not None for value in told.values()):
-            found[int(step)] = StepMetrics(step=int(step), epoch=_number(row.get("epoch")), **told)
-    return [found[step] for step in sorted(found)]
+        step, read = _number(row.get("step")), {ours: _number(row.get(name)) for ours, name in _NAMES.items()}
+        told = {name: value for name, value in read.items() if value is not None}
+        if step is not None and told:
+            epoch = _number(row.get("epoch"))
+            found.setdefault(int(step), {}).update(told if epoch is None else told | {"epoch": epoch})
+    return [StepMetrics(step=step, **found[step]) for step in sorted(found)]
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

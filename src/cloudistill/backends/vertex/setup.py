@@ -113,7 +113,11 @@ class Setup:
         with self._lock:
             if location not in self._clients:
                 genai, types = (load_sdk(name, extra="vertex") for name in ("google.genai", "google.genai.types"))
-                options = types.HttpOptions(base_url=self._endpoint, timeout=int(self._timeout * 1000))
+                options = types.HttpOptions(
+                    base_url=self._endpoint,
+                    timeout=int(self._timeout * 1000),
+                    client_args={"follow_redirects": False},  # an order goes to whom it was sent, once
+                )
                 # all four are said: left to its own chain the SDK ignores the endpoint or loses the project
                 self._clients[location] = genai.Client(
                     vertexai=True,

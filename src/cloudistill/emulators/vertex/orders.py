@@ -33,6 +33,8 @@ def check_order(order: Body, *, location: str, now: datetime, buckets: Buckets, 
     if "supervisedTuningSpec" not in order:
         raise GoogleError("INVALID_ARGUMENT", f"Tuning method is not supported for base model {order['baseModel']}.")
     model = _base(order["baseModel"], location, now)
+    if "outputUri" in order:
+        raise GoogleError("INVALID_ARGUMENT", "The output_uri field is only available for open source models.")
     adapter = order["supervisedTuningSpec"].get("hyperParameters", {}).get("adapterSize", "ADAPTER_SIZE_UNSPECIFIED")
     if adapter.removeprefix("ADAPTER_SIZE_") not in {"UNSPECIFIED", *model.adapters}:
         raise GoogleError("INVALID_ARGUMENT", "The adapter size is not supported for this base model.")

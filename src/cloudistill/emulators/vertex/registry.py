@@ -61,6 +61,7 @@ class Registry:
             yield Rule("GET", f"{kind}/{{id}}", f"aiplatform.{kind}.get", get)
             yield Rule("DELETE", f"{kind}/{{id}}", f"aiplatform.{kind}.delete", delete)
             yield Rule("GET", f"{kind}/{{id}}/operations", "aiplatform.operations.list", self.operations)
+        yield Rule("GET", "models/{id}:listVersions", "aiplatform.models.list", self.versions)
         yield Rule("POST", "endpoints/{id}:undeployModel", "aiplatform.endpoints.undeploy", self.undeploy)
         yield Rule("GET", "operations/{id}", "aiplatform.operations.get", self.operation)
 
@@ -101,6 +102,11 @@ class Registry:
     def model(self, call: Call) -> Body:
         """One model; `@1` and `@default` name its only version."""
         return self._model(self._registered(call), call.now)
+
+    def versions(self, call: Call) -> Body:
+        """A model's versions: tuning makes one."""
+        job = self._registered(call)
+        return page("models", [self._model(job, call.now) | {"name": f"{job.model_name}@1"}], call.query)
 
     def delete_model(self, call: Call) -> Body:
         """Refused while it is deployed."""

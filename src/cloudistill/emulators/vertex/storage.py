@@ -26,7 +26,7 @@ class _Handler(RequestHandler):
 
     def __init__(self, storage: Any, label: str, *args: Any) -> None:
         self.label = label
-        super().__init__(storage, *args)
+        super().__init__(storage, *args)  # pyright: ignore[reportUnknownMemberType]
 
     def _serve(self) -> None:
         router: Any = Router(self)
