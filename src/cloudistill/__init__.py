@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from cloudistill.core.refs import FileRef, JobRef, ModelRef
     from cloudistill.formats.dataset import Dataset
+    from cloudistill.pipeline.listing import Jobs
     from cloudistill.pipeline.recipe import Recipe
     from cloudistill.pipeline.run import Run
     from cloudistill.pipeline.store import Store
@@ -89,6 +90,7 @@ _HOMES = {
     ),
     "cloudistill.core.refs": ("FileRef", "JobRef", "ModelRef"),
     "cloudistill.formats.dataset": ("Dataset",),
+    "cloudistill.pipeline.listing": ("Jobs",),
     "cloudistill.pipeline.recipe": ("Recipe",),
     "cloudistill.pipeline.run": ("Run",),
     "cloudistill.pipeline.store": ("Store",),
@@ -127,6 +129,7 @@ __all__ = [  # noqa: RUF022 - the verbs, then the types
     "JobRef",
     "JobSpec",
     "JobStatus",
+    "Jobs",
     "Logs",
     "Message",
     "ModelRef",

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from cloudistill.cli.app import main
 from cloudistill.emulators import World
 from cloudistill.pipeline.ordering import Doubt
 from tests.conftest import STUDENTS, rows_of
+
+from .shell import Shell
 
 Lessons = Callable[..., Path]
 TODAY = ["--today", "2026-11-24"]
@@ -33,35 +34,14 @@ COMMANDS = [
     "show",
     "watch",
     "cancel",
+    "pause",
+    "resume",
+    "promote",
+    "delete",
     "platforms",
     "chat",
     "doctor",
 ]
-
-
-class Shell:
-    """Runs the command line in this process."""
-
-    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
-        self.capture = capture
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str | Path) -> int:
-        self.capture.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        self.out, self.err = self.capture.readouterr()
-        return int(ended.value.code or 0)
-
-    @property
-    def document(self) -> Any:
-        assert self.out.count("\n") == 1, self.out
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(capsys)
 
 
 def test_help_lists_every_command_that_the_design_promises(shell: Shell) -> None:
@@ -353,7 +333,7 @@ def test_a_narrow_terminal_gets_the_columns_that_fit(
 
     flags = ["--student", STUDENTS["openai"], "--name", "narrow", "--no-wait", *TODAY]
     assert shell("distill", lessons(20, seed=75), *flags) == 0
-    monkeypatch.setattr("cloudistill.cli.distil.out", Console(width=60))
+    monkeypatch.setattr("cloudistill.cli.runs.out", Console(width=60))
     assert shell("jobs") == 0
     assert "narrow" in shell.out
     assert "ftjob" not in shell.out

@@ -134,6 +134,13 @@ def test_a_model_that_only_answers_is_refused_with_the_tunable_one() -> None:
     assert str(NOVA) in found.remedy
 
 
+def test_a_student_of_the_vendors_own_distillation_alone_is_called_just_that() -> None:
+    (found,) = check_model(ModelRef.parse("vertex:qwen/qwen3@qwen3-4b"), TODAY)
+    assert found.rule == "not-tunable"
+    assert "own distillation (--method native)" in found.message
+    assert "answers but" not in found.message
+
+
 def test_an_unknown_platform_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="azure"):
         check_model(ModelRef.parse("azure:gpt-4.1"), TODAY)

@@ -13,6 +13,9 @@ from cloudistill.cli.output import JsonFlag, out, plain, say, show, table
 
 def platforms(
     platform: Annotated[str | None, typer.Argument(help="One platform, with everything known about it.")] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Also ask each service about its students, where the vendor has a way to.")
+    ] = False,
     today: TodayFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -20,18 +23,30 @@ def platforms(
     from cloudistill.platforms.platform import load, names
 
     chosen = [load(name) for name in ([platform] if platform else names())]
+    said = _services(chosen) if ask else {}
     if as_json:
-        show([facts.model_dump(mode="json") for facts in chosen], as_json=True)
+        documents = [facts.model_dump(mode="json") | ({"asked": said[facts.name]} if ask else {}) for facts in chosen]
+        show(documents, as_json=True)
         return
     when = day(today) or datetime.now(UTC).date()
     rows = [_model_row(facts.name, model, when) for facts in chosen for model in facts.models]
     columns = ("model", "roles", "state", "ends", "training $/M", "tuned in/out $/M", "served", "checked")
     out.print(table("Models", columns, rows))
+    if ask:
+        answers = [(f"{name}:{model}", words) for name, models in said.items() for model, words in models.items()]
+        out.print(table("What the services say today", ("student", "service says"), answers))
     if platform:
         for title, grid in _details(chosen[0]):
             out.print()
             out.print(plain(title))
             out.print(grid)
+
+
+def _services(platforms: list[Any]) -> dict[str, dict[str, str]]:
+    """What each platform's service says of each of its students: one GET a student."""
+    from cloudistill.pipeline.offers import ask
+
+    return {facts.name: ask(facts) for facts in platforms}
 
 
 def _model_row(platform: str, model: Any, today: Any) -> tuple[object, ...]:
@@ -75,15 +90,36 @@ def _details(facts: Any) -> list[tuple[str, Any]]:
         for model in facts.models
         for neutral, h in model.hyperparameters.items()
     ]
-    pairs = [(pair.teacher, pair.student, pair.region, pair.ended or "live") for pair in facts.pairs]
+    pairs = [
+        (pair.teacher, pair.student, pair.region, pair.ended or "live", _span_of(pair), _takes(pair))
+        for pair in facts.pairs
+    ]
+    pair_columns = ("teacher", "student", "region", "until", "prompts", "takes")
     sources = sorted({(model.source, model.checked) for model in facts.models})
     return [
         ("Status words", table("", ("vendor's word", "ours"), words)),
         ("Limits", table("", ("limit", "value"), limits)),
         ("Hyperparameters", table("", ("model", "name", "vendor's name", "range", "default"), hyper)),
-        ("Native teacher and student pairs", table("", ("teacher", "student", "region", "until"), pairs)),
+        ("Native teacher and student pairs", table("", pair_columns, pairs)),
         ("Sources", table("", ("source", "checked"), sources)),
     ]
+
+
+def _span_of(pair: Any) -> str | None:
+    """How many prompts a pair wants and takes."""
+    ends = ("" if end is None else f"{end:,}" for end in (pair.min_rows, pair.max_rows))
+    return " to ".join(ends).strip() if pair.min_rows or pair.max_rows else None
+
+
+def _takes(pair: Any) -> str:
+    """What a pair's prompts may hold, and for whom it is."""
+    said = {
+        "tools": pair.tools,
+        "several turns": pair.several_turns,
+        "logs": pair.logs,
+        "by invitation": pair.by_invitation,
+    }
+    return ", ".join(words for words, holds in said.items() if holds)
 
 
 def doctor(

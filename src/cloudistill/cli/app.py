@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cloudistill.cli import accounts, data, distil, judge, trying
+from cloudistill.cli import accounts, data, distil, judge, listing, runs, showing, trying
 from cloudistill.cli.output import report
 from cloudistill.core.errors import CloudistillError, UsageError
 
@@ -44,7 +44,7 @@ def _root(
 
 
 for panel, commands in (
-    ("Distil", distil.COMMANDS),
+    ("Distil", distil.COMMANDS | listing.COMMANDS | showing.COMMANDS | runs.COMMANDS),
     ("Data", data.COMMANDS),
     ("Judge", judge.COMMANDS),
     ("Accounts", accounts.COMMANDS),

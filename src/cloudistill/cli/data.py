@@ -7,7 +7,7 @@ import sys
 import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,9 +34,16 @@ def check(
     teacher: Annotated[
         str | None, typer.Option(help="Rows without an answer are fine: this model will answer.")
     ] = None,
+    method: Annotated[
+        Literal["sft", "native"],
+        typer.Option(help="native: by the rules of the vendor's own distillation, with --teacher."),
+    ] = "sft",
     rendering: RenderingFlag = None,
     allow_hourly: Annotated[
         bool, typer.Option("--allow-hourly", help="Accept a student that bills by the hour.")
+    ] = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Also ask the vendor's service whether it still has the student.")
     ] = False,
     today: TodayFlag = None,
     as_json: JsonFlag = False,
@@ -50,8 +57,10 @@ def check(
         student=student,
         today=day(today),
         teacher=teacher,
+        method=method,
         allow_hourly=allow_hourly,
         rendering=rendering,
+        ask_service=ask,
     )
     cost = estimate(result, result.student, today=day(today) or datetime.now(UTC).date())
     if as_json:

@@ -1,4 +1,4 @@
-"""Commands about runs: distill, jobs, show, watch, cancel."""
+"""The main command: distill."""
 
 from __future__ import annotations
 
@@ -10,37 +10,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cloudistill.cli.data import DataPath, RenderingFlag, TodayFlag, day
-from cloudistill.cli.output import WIDE, JsonFlag, out, say, show, table
+from cloudistill.cli.data import RenderingFlag, TodayFlag, day
+from cloudistill.cli.output import JsonFlag
 from cloudistill.cli.progress import Board, interruptible
-from cloudistill.core.errors import CloudistillError, UsageError
+from cloudistill.cli.runs import PaceFlag, TimeoutFlag, finish, follow, seconds
+from cloudistill.core.errors import UsageError
+from cloudistill.core.job import Condition, Logs
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.estimating import Estimate
     from cloudistill.pipeline.preparing import Confirm
     from cloudistill.pipeline.run import Run
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, as `jobs` lists it.")]
-PaceFlag = Annotated[
-    float | None, typer.Option("--every", min=0.05, help="Seconds between two looks; each platform's own by default.")
-]
-TimeoutFlag = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Stop waiting after this long (90, 30m, 2h); the job goes on.")
-]
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 def distill(
-    data: DataPath,
     student: Annotated[
         list[str], typer.Option(metavar="REF", help="The student, platform:model; several times for several.")
     ],
+    data: Annotated[
+        Path | None, typer.Argument(help="JSON Lines in OpenAI's, Bedrock's or Gemini's spelling; or --logs instead.")
+    ] = None,
     teacher: Annotated[
         str | None, typer.Option(metavar="REF", help="The model that answers rows without an answer.")
     ] = None,
     method: Annotated[
-        str | None, typer.Option(metavar="METHOD", help="sft, the default: fine-tune on the answers.")
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="sft (default): fine-tune on the answers. native: the vendor runs the teacher. auto: whichever fits.",
+        ),
     ] = None,
+    logs: Annotated[
+        str | None, typer.Option(metavar="URI", help="Requests the vendor logged, in place of a file (Bedrock).")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of the logs, those with this metadata; or KEY!=VALUE."),
+    ] = None,
+    any_of: Annotated[bool, typer.Option("--any", help="One --where is enough; else all must hold.")] = False,
+    use_answers: Annotated[
+        bool, typer.Option("--use-answers", help="Learn the answers that were logged; the teacher is not asked.")
+    ] = False,
     name: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The run's name; the same name and content again resumes.")
     ] = None,
@@ -104,6 +114,7 @@ def distill(
     recipe = _recipe(
         teacher=teacher,
         method=method,
+        logs=_logs(logs, where, any_of=any_of, use_answers=use_answers),
         budget=budget,
         price=price,
         teacher_max_tokens=teacher_max_tokens,
@@ -137,8 +148,8 @@ def distill(
         )
     if not no_wait:
         ordered = [run for run in runs if run.error is None]
-        _follow(board, ordered, limit, every)
-    _finish(runs, as_json)
+        follow(board, ordered, limit, every)
+    finish(runs, as_json)
 
 
 def _recipe(**said: Any) -> dict[str, Any]:
@@ -146,6 +157,22 @@ def _recipe(**said: Any) -> dict[str, Any]:
     from cloudistill.pipeline import settings
 
     return settings.flags() | {name: value for name, value in said.items() if value is not None and value != {}}
+
+
+def _logs(uri: str | None, where: list[str] | None, *, any_of: bool, use_answers: bool) -> Logs | None:
+    if uri is None and (where or any_of or use_answers):
+        raise UsageError("--where, --any and --use-answers pick from logs: say which, with --logs URI")
+    if uri is None:
+        return None
+    conditions = tuple(map(_condition, where or ()))
+    return Logs(uri=uri, use_answers=use_answers, where=conditions, match="any" if any_of else "all")
+
+
+def _condition(text: str) -> Condition:
+    found = re.fullmatch(r"(.+?)(!?=)(.*)", text, re.DOTALL)
+    if not found:
+        raise UsageError(f"--where {text!r}: write KEY=VALUE, or KEY!=VALUE")
+    return Condition(key=found[1], value=found[3], equal=found[2] == "=")
 
 
 def _network(subnets: list[str] | None, groups: list[str] | None) -> dict[str, Any] | None:
@@ -177,14 +204,6 @@ def _json(text: str, name: str) -> Any:
         raise UsageError(f"--native {name}: {text[:80]!r} is not JSON: {error}") from error
 
 
-def seconds(text: str) -> float:
-    """`10m`, `600`, `2h` as seconds."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text.strip())
-    if not found:
-        raise UsageError(f"{text!r} is not a length of time: write 600, 10m or 2h")
-    return float(found[1]) * _UNITS[found[2]]
-
-
 def _asker() -> Confirm | None:
     """Asks a person at a terminal before the first paid call; a script has said what it wants by running."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -196,101 +215,4 @@ def _asker() -> Confirm | None:
     return ask
 
 
-def _follow(board: Board, runs: list[Run], limit: float | None, pace: float | None) -> None:
-    """Watch to the end; an error is kept on the runs it leaves unfinished, so that all of them are printed."""
-    from cloudistill.pipeline.watching import watch as look
-
-    try:
-        board.follow(runs, look(runs, timeout=limit, pace=pace))
-    except CloudistillError as error:
-        for run in runs:
-            if not run.status.is_final and run.error is None:
-                run.error = error
-
-
-def _finish(runs: list[Run], as_json: bool) -> None:
-    """Print how each run stands, then exit with the first failure's code."""
-    from cloudistill.pipeline.watching import failures
-
-    documents = [run.to_json() for run in runs]
-    show(documents[0] if len(documents) == 1 else documents, as_json, _runs_table(runs))
-    errors = failures(runs)
-    for words in dict.fromkeys(str(error) for error in errors):
-        say(words, "bold red")
-    for run in runs:
-        if not as_json and run.model:
-            say(f'ask it: cloudistill chat "{run.model}" "…"', "green")
-    raise typer.Exit(errors[0].exit_code if errors else 0)
-
-
-def _runs_table(runs: list[Run]) -> Any:
-    """The runs in one table; a narrow terminal gets the columns that fit, `show` has the rest."""
-    rows = [(run.name, run.student.platform, run.status, run.native_status, run.job, run.model) for run in runs]
-    columns = ("run", "platform", "status", "vendor says", "job", "model")
-    fitting = len(columns) if out.width >= WIDE else 4
-    return table("", columns[:fitting], [row[:fitting] for row in rows])
-
-
-def jobs(as_json: JsonFlag = False) -> None:
-    """The recorded runs of every platform in one table, newest first."""
-    from cloudistill.pipeline import verbs
-
-    runs = verbs.jobs()
-    show([run.to_json() for run in runs], as_json, _runs_table(runs) if runs else "no runs are recorded here")
-
-
-def show_run(
-    run: RunName,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the vendor first.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Everything recorded about one run: order, job, model, and each step with its time."""
-    from cloudistill.pipeline import verbs
-
-    handle = verbs.get(run)
-    if refresh:
-        handle.refresh()
-    steps = handle.history()
-    history = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in steps]
-    show(handle.to_json() | {"order": handle.record.order, "payer": handle.record.payer, "steps": history}, as_json)
-    if not as_json:
-        facts = {**handle.to_json(), "payer": handle.record.payer}
-        order = {f"order: {key}": value for key, value in handle.record.order.items()}
-        known = [(key, _shown(value)) for key, value in (facts | order).items() if value not in (None, {}, [])]
-        out.print(table("", ("", ""), known))
-        rows = [(f"{step.at:%m-%d %H:%M:%S}", step.attempt, step.step, step.state) for step in steps]
-        out.print(table("Steps", ("at (UTC)", "attempt", "step", "state"), rows))
-
-
-def _shown(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-
-def watch(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs of any platforms.")],
-    timeout: TimeoutFlag = None,
-    every: PaceFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Follow runs of all vendors in one live table. Ctrl-C stops watching, not the jobs."""
-    from cloudistill.pipeline import verbs
-
-    handles = [verbs.get(name) for name in runs]
-    board = Board(quiet=as_json)
-    for handle in handles:
-        handle.notify = board.notify
-    _follow(board, handles, seconds(timeout) if timeout else None, every)
-    _finish(handles, as_json)
-
-
-def cancel(run: RunName, as_json: JsonFlag = False) -> None:
-    """Ask the vendor to stop a run's job; what it trained so far is billed."""
-    from cloudistill.pipeline import verbs
-
-    handle = verbs.get(run)
-    handle.cancel()
-    handle.refresh()
-    show(handle.to_json(), as_json, _runs_table([handle]))
-
-
-COMMANDS = {"distill": distill, "jobs": jobs, "show": show_run, "watch": watch, "cancel": cancel}
+COMMANDS = {"distill": distill}

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from cloudistill.backends.backend import load_sdk
 from cloudistill.cli.data import TodayFlag, day
 from cloudistill.cli.output import JsonFlag, out, plain, say, show
 from cloudistill.core.errors import UsageError
@@ -57,13 +56,19 @@ def emulate(
     ] = None,
     teacher_faults: Annotated[float, typer.Option(min=0, max=1, help="Share of them spoilt on purpose.")] = 0.0,
     today: TodayFlag = None,
+    record: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Append every request and answer there, as JSON Lines.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """The vendors on loopback until Ctrl-C; prints the variables that point stock SDKs and cloudistill there."""
+    from cloudistill.backends.backend import load_sdk
+
     emulate_vendors = load_sdk("cloudistill.emulators", extra="emulators").emulate
     if env_file:
         env_file.unlink(missing_ok=True)  # ports change: nobody should wait for a file that is there
     options = {"teacher_key": teacher_key, "teacher_faults": teacher_faults, "today": day(today), "speed": speed}
+    options |= {"record": record}
     with ExitStack() as running:
         try:
             world = running.enter_context(emulate_vendors(*(names or ()), **options))

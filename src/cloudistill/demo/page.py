@@ -1,22 +1,15 @@
-"""The demo's report: one HTML page that needs nothing but itself, whatever text the models put into it."""
+"""The demo's report: what was distilled on which platform, how well it answers, and a few answers to look at."""
 
 from __future__ import annotations
 
-import io
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from typing import Any
 
-from cloudistill.backends.backend import load_sdk
 from cloudistill.core.job import RunStatus
+from cloudistill.demo.frame import ACCENT, INK, drawn, environment
 
-# Stand-ins that the plot is drawn in; the page's own colours take their place.
-_INK = "#0a0b0c"
-_ACCENT = "#0d0e0f"
 _WIDTH, _ROW = 5.5, 0.75
 _CENTS_SUFFICE_FROM = 0.10
 
@@ -67,12 +60,9 @@ def render(
     Raises:
         MissingExtra: matplotlib or jinja2 is not installed.
     """
-    jinja2 = load_sdk("jinja2", extra="report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True
-    )
-    environment.filters.update(share=share, price=price)
-    template = environment.from_string(files("cloudistill.demo").joinpath("page.html.j2").read_text("utf-8"))
+    pages = environment("cloudistill.demo")
+    pages.filters.update(share=share, price=price)
+    template = pages.get_template("page.html.j2")
     page: str = template.render(
         title=title, headline=headline(results), results=results, plot=bars(results), samples=samples, notes=notes
     )
@@ -111,25 +101,9 @@ def price(low: float | None, high: float | None) -> str:
     return f"${low:.{digits}f} to ${high:.{digits}f}" if low != high else f"${low:.{digits}f}"
 
 
-def visible(value: object) -> object:
-    """Text with its invisible characters (controls, direction marks, lone surrogates) written as escapes."""
-    if type(value) is not str:
-        return value
-    hidden = {c for c in value if unicodedata.category(c) in {"Cc", "Cf", "Cs"} and c not in "\n\t"}
-    return value.translate({ord(c): c.encode("unicode_escape").decode() for c in hidden})
-
-
 def bars(results: Sequence[StudentResult]) -> str:
     """Each student's share of held-out answers exactly right, above its base's, as one SVG element."""
-    matplotlib = load_sdk("matplotlib", extra="report")
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cloudistill"}):
-        figure = load_sdk("matplotlib.figure", extra="report").Figure(figsize=(_WIDTH, _ROW * max(len(results), 1)))
-        axes = figure.add_axes((0, 0, 1, 1))
-        _draw(axes, results)
-        svg = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Type", "Format"))
-        figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
-    return _inline(svg.getvalue())
+    return drawn(_WIDTH, _ROW * max(len(results), 1), lambda axes: _draw(axes, results))
 
 
 def _draw(axes: Any, results: Sequence[StudentResult]) -> None:
@@ -138,17 +112,9 @@ def _draw(axes: Any, results: Sequence[StudentResult]) -> None:
     axes.set_ylim(max(len(results), 1), 0)
     for row, result in enumerate(results):
         label = f"{result.platform}:{result.student}".encode("unicode_escape").decode()
-        axes.text(0, row + 0.22, label, color=_INK, weight="bold", size=9, parse_math=False)
-        bars = (("student", result.call_right, _ACCENT, 1), ("untuned base", result.base_call_right, _INK, 0.35))
+        axes.text(0, row + 0.22, label, color=INK, weight="bold", size=9, parse_math=False)
+        bars = (("student", result.call_right, ACCENT, 1), ("untuned base", result.base_call_right, INK, 0.35))
         for line, (who, right, color, alpha) in enumerate(bars):
             at, length = row + 0.42 + 0.28 * line, right / result.asked if result.asked else 0.0
             axes.barh(at, length, height=0.22, color=color, alpha=alpha)
-            axes.text(length + 0.01, at, f"{share(right, result.asked)} {who}", color=_INK, va="center", size=8)
-
-
-def _inline(svg: str) -> str:
-    """The `<svg>` element as part of the page: as wide as its place, in the page's colours."""
-    element = svg[svg.index("<svg ") :]
-    element = re.sub(r'width="[^"]*" height="[^"]*"', 'role="img" aria-labelledby="plot-caption"', element, count=1)
-    element = re.sub(r"<style.*?</style>", "", element, flags=re.DOTALL)
-    return element.replace(_INK, "currentColor").replace(_ACCENT, "var(--accent)")
+            axes.text(length + 0.01, at, f"{share(right, result.asked)} {who}", color=INK, va="center", size=8)

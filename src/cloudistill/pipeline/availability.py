@@ -11,7 +11,8 @@ from typing import Literal
 from cloudistill.core.errors import ModelUnavailable
 from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
-from cloudistill.platforms.platform import Model, Platform, load, names
+from cloudistill.platforms.model import Model
+from cloudistill.platforms.platform import Platform, load, names
 
 Level = Literal["error", "warning"]
 
@@ -79,6 +80,9 @@ def _not_a_student(facts: Platform, ref: ModelRef, model: Model | None, today: d
     if model is None:
         rule, message = "unknown-model", f"{facts.title} has no model {ref.id!r} that is known here."
         return Finding(rule=rule, message=message, remedy=remedy)
+    if any(pair.student == model.id for pair in facts.pairs):
+        message = f"{ref} is not tuned on answers: it learns by {facts.title}'s own distillation (--method native)."
+        return _about(model, "not-tunable", message, remedy)
     return _about(model, "not-tunable", f"{ref} answers but cannot be tuned.", remedy)
 
 

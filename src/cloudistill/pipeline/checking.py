@@ -5,41 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from cloudistill.core.finding import Finding
 from cloudistill.core.jsonl import dump
 from cloudistill.core.refs import ModelRef
-from cloudistill.core.tokens import Count, Counter, counter
+from cloudistill.core.tally import Tally, Tokens
+from cloudistill.core.tokens import counter
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import DataRow, Dataset
 from cloudistill.formats.format import CannotCarry, Format
 from cloudistill.formats.lessons import lesson_findings
 from cloudistill.pipeline.availability import Level, check_model, check_teacher, resolve_student
+from cloudistill.pipeline.repeats import Repeats
 from cloudistill.pipeline.row_rules import RowRules
-from cloudistill.platforms.platform import Model, Platform, load
+from cloudistill.platforms.model import Model
+from cloudistill.platforms.platform import Platform, load
 
 __all__ = ["Check", "Tokens", "check", "check_model", "check_teacher", "resolve_student"]
 
 MAX_FINDINGS = 10_000
 TEXT = "text"
 """The rendering that spells tools as plain text, so that a vendor sees no tools in the rows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
-    """Tokens of the rows that passed: `total` is likely, `least` and `most` are its bounds; `how` they were counted."""
-
-    total: int
-    least: int
-    most: int
-    longest: int
-    how: str
-
-    def __str__(self) -> str:
-        return f"about {self.total:,} tokens, {self.longest:,} in the longest row ({self.how})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +88,7 @@ def check(
     facts = platform or load(student.platform)
     model = facts.model(student.id)
     spelling = registry.get(facts.format, rendering or (model.rendering if model else None))
-    reading = _Reading(facts, model, spelling, str(dataset.path), allow_unanswered=allow_unanswered)
+    reading = _Reading(facts, model, spelling, dataset.path, allow_unanswered=allow_unanswered)
     for row in dataset.rows():
         reading.take(row)
     whole = [
@@ -120,85 +108,74 @@ def check(
     )
 
 
-@dataclass(slots=True)
-class _Judged:
-    """One row: what is wrong with it, and its size as it would be sent, if it can be."""
-
-    findings: list[Finding]
-    tokens: Count | None = None
-    bytes: int = 0
-
-
 class _Reading:
     """One pass over the rows: each is judged and counted, none is kept."""
 
     def __init__(
-        self, facts: Platform, model: Model | None, spelling: Format, file: str, *, allow_unanswered: bool
+        self, facts: Platform, model: Model | None, spelling: Format, file: Path, *, allow_unanswered: bool
     ) -> None:
-        self._facts, self._model, self._spelling, self._file = facts, model, spelling, file
+        self._facts, self._model, self._spelling, self._file = facts, model, spelling, str(file)
         self._allow_unanswered = allow_unanswered
-        self._counter: Counter = counter(facts.tokenizer)
-        self._rules = RowRules(facts, model, native_tools=spelling.rendering != TEXT, how=self._counter.how)
-        self._first_seen: dict[bytes, int] = {}
+        counting = counter(facts.tokenizer)
+        self._tally = Tally(counting, expected=file.stat().st_size)
+        self._rules = RowRules(facts, model, native_tools=spelling.rendering != TEXT, counter=counting)
+        self._repeats = Repeats()
         self._uses_tools = False
         self.findings: list[Finding] = []
         self.untold = 0
         self.refused: list[int] = []
         self.rows_in = self.unanswered = self.bytes = 0
-        self.total = self.least = self.most = self.longest = 0
 
     def take(self, row: DataRow) -> None:
         """Judge the next row and count it."""
         self.rows_in += 1
-        judged = self._judge(row)
-        self._tell(replace(finding, file=self._file, line=row.line) for finding in judged.findings)
-        if judged.tokens is None or any(finding.level == "error" for finding in judged.findings):
+        findings, size = self._judge(row)
+        self._tell(findings, row.line)
+        if row.example is None or not size or (findings and any(finding.is_error for finding in findings)):
             self.refused.append(row.line)
             return
-        self.unanswered += row.example is not None and row.example.answer is None
-        self.bytes += judged.bytes
-        self._add(judged.tokens)
+        self.unanswered += row.example.answer is None
+        self.bytes += size
+        self._tally.add(row.example, size)
 
-    def _tell(self, findings: Iterable[Finding]) -> None:
+    def _tell(self, findings: Iterable[Finding], line: int) -> None:
         """Keep the findings, up to a number that memory and a reader can bear; the rest are counted."""
         for finding in findings:
             if len(self.findings) < MAX_FINDINGS:
-                self.findings.append(finding)
+                self.findings.append(finding if finding.line else replace(finding, file=self._file, line=line))
             else:
                 self.untold += 1
 
-    def _add(self, tokens: Count) -> None:
-        self.total += tokens.likely
-        self.least += tokens.least
-        self.most += tokens.most
-        self.longest = max(self.longest, tokens.likely)
-
     def tokens(self) -> Tokens:
         """The tokens of the rows that passed."""
-        return Tokens(total=self.total, least=self.least, most=self.most, longest=self.longest, how=self._counter.how)
+        return self._tally.tokens()
 
-    def _judge(self, row: DataRow) -> _Judged:
+    def _judge(self, row: DataRow) -> tuple[list[Finding], int]:
+        """What is wrong with the row, and its bytes as it would be sent: 0 if it cannot be."""
         example = row.example
         if example is None:
-            return _Judged(list(row.findings))
+            return [*row.findings], 0
         findings = [*row.findings, *lesson_findings(example, needs_answer=not self._allow_unanswered)]
         try:
             line = dump(self._spelling.encode(example))
         except CannotCarry as refusal:
-            return _Judged([*findings, refusal.finding()])
+            return [*findings, refusal.finding()], 0
         self._uses_tools = self._uses_tools or self._rules.uses_tools(example)
-        tokens = self._counter.count(example)
-        findings += self._rules.broken(example, line.decode(), tokens)
-        findings += self._repeated(line, row.line)
-        return _Judged(findings, tokens, len(line) + 1)
+        findings += self._rules.broken(example, line)
+        first = self._repeats.first(line, row.line)
+        if first != row.line:
+            findings.append(self._repeated(row.line, first))
+        return findings, len(line) + 1
 
-    def _repeated(self, line: bytes, number: int) -> Iterator[Finding]:
-        first = self._first_seen.setdefault(blake2b(line, digest_size=16).digest(), number)
-        if first != number:
-            message = f"the same lesson as line {first}."
-            yield Finding(
-                rule="duplicate-row", message=message, remedy="Keep one, unless it is to weigh double.", level="warning"
-            )
+    def _repeated(self, line: int, first: int) -> Finding:
+        return Finding(
+            rule="duplicate-row",
+            message=f"the same lesson as line {first}.",
+            remedy="Keep one, unless it is to weigh double.",
+            file=self._file,
+            line=line,
+            level="warning",
+        )
 
     def whole(self) -> Iterator[Finding]:
         """What is wrong with the file as a whole."""

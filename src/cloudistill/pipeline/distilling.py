@@ -11,23 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from cloudistill.backends.backend import Answers
-from cloudistill.core.errors import (
-    InvalidDataset,
-    UsageError,
-)
+from cloudistill.core.errors import InvalidDataset, UsageError
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Dataset, write
 from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.checking import Check
 from cloudistill.pipeline.labelling import label
+from cloudistill.pipeline.moving import submit_order
 from cloudistill.pipeline.preparing import (
     Asked,
     Renewal,
     Setting,
-    check_order,
-    check_rows,
-    cost_facts,
     record,
     recorded,
     redeploy,
@@ -37,9 +32,10 @@ from cloudistill.pipeline.preparing import (
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import ask
-from cloudistill.pipeline.run import Run, submit_order
+from cloudistill.pipeline.run import Run
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Store
+from cloudistill.pipeline.vetting import check_labelled, check_order, cost_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,7 @@ class Prepared:
         return (self.facts or {}).get("cost_estimate_usd", {}).get("high") or 0.0
 
 
-def prepare(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Prepared:
+def prepare(data: str | Path | None, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Prepared:
     """Check everything that can be checked before money moves, against what is recorded under the name.
 
     Raises:
@@ -104,17 +100,17 @@ def carry_out(run: Run, prepared: Prepared, setting: Setting) -> None:
         if run.job is None:  # an order that may have arrived is looked for before anything else is checked
             submit_order(run, run.spec())
         return
-    if checked.unanswered:
-        dataset = _label(run, asked, setting)
-        checked = check_rows(asked, dataset, setting, answered=True)
+    if dataset and checked.unanswered and not asked.is_native:
+        dataset = _label(run, asked, dataset, setting)
+        checked = check_labelled(asked, dataset, setting)
         run.record = run.store.update(run.name, **cost_facts(asked, checked, setting))
-    training = _upload(run, "training", dataset, frozenset(checked.refused_lines))
+    training = _upload(run, "training", dataset, frozenset(checked.refused_lines)) if dataset else None
     held_out = asked.recipe.validation
     validation = _upload(run, "validation", Dataset(held_out)) if held_out else None
     _submit(run, training, validation)
 
 
-def _label(run: Run, asked: Asked, setting: Setting) -> Dataset:
+def _label(run: Run, asked: Asked, dataset: Dataset, setting: Setting) -> Dataset:
     """Have the teacher answer what has no answer yet."""
     teacher = asked.recipe.teacher
     assert teacher is not None  # noqa: S101 - unanswered rows without a teacher were refused by the check
@@ -123,11 +119,11 @@ def _label(run: Run, asked: Asked, setting: Setting) -> Dataset:
         raise UsageError(f"the platform {teacher.platform!r} does not answer questions; choose another teacher")
     with _step(run, "label", teacher=str(teacher)):
         return label(
-            asked.dataset,
+            dataset,
             teacher,
             backend,
-            answers_file(setting.store, asked.dataset, teacher),
-            max_tokens=asked.recipe.teacher_max_tokens,
+            answers_file(setting.store, dataset, teacher),
+            max_tokens=asked.recipe.answer_tokens,
             patience=setting.doubt.patience,
             notify=setting.notify,
             run=run.name,
@@ -174,7 +170,7 @@ def _draft(store: Store) -> Generator[Path]:
         yield Path(own) / "rows.jsonl"
 
 
-def _submit(run: Run, training: FileRef, validation: FileRef | None) -> None:
+def _submit(run: Run, training: FileRef | None, validation: FileRef | None) -> None:
     """Place the paid order, or find it placed."""
     facts = run.record.facts
     spec = specs.marked(

@@ -9,7 +9,8 @@ from typing import Any
 from cloudistill.core.errors import BudgetExceeded
 from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.checking import Check
-from cloudistill.platforms.platform import Model, Platform, load
+from cloudistill.platforms.model import Model
+from cloudistill.platforms.platform import Platform, load
 
 MILLION = 1_000_000
 
@@ -33,7 +34,8 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.high is None:
-            return f"cost of training {self.student}: not known ({'; '.join(self.unknown)})"
+            least = f", about {self.low:.2f} USD and up" if self.low else ""
+            return f"cost of training {self.student}: not known{least} ({'; '.join(self.unknown)})"
         return f"training {self.student}: {self.low or 0:.2f} to {self.high:.2f} USD ({'; '.join(self.parts)})"
 
     def to_json(self) -> dict[str, Any]:
@@ -50,28 +52,34 @@ def estimate(
     today: date,
     teacher: ModelRef | None = None,
     teacher_max_tokens: int = 0,
+    native: bool = False,
     platform: Platform | None = None,
 ) -> Estimate:
     """The cost of training `student` on the rows that `check` let pass, and of the answers that `teacher` owes them.
 
     `price` is USD per million training tokens and goes before the vendor's own. Without `epochs` the
-    vendor's default, or the range of its own choice, is taken.
+    vendor's default, or the range of its own choice, is taken. With `native` the vendor asks its teacher about every
+    row, and about as many prompts of its own making as it likes: without a `price` such a job has no upper end.
     """
-    model = (platform or load(student.platform)).model(student.id)
+    facts = platform or load(student.platform)
+    model, answers = facts.model(student.id), check.rows_ok if native else check.unanswered
     passes = (epochs, epochs) if epochs is not None else _epochs(model, check.rows_ok)
     rates = (price, price) if price is not None else _rates(model)
-    taught = _teaching(check, teacher, teacher_max_tokens)
+    taught = _teaching(check, teacher, teacher_max_tokens, answers)
+    unbounded = f"what {teacher} is asked beyond the {answers:,} rows, if {facts.title} makes prompts of its own"
     unknown = [
+        *(["the number of logged requests"] if native and not check.rows_in else []),
         *(["the number of epochs, which the vendor chooses"] if passes[1] is None else []),
         *(["the price per million training tokens"] if rates[1] is None else []),
         *([f"the price of asking {teacher}"] if taught is None else []),
+        *([unbounded] if native and price is None else []),
     ]
-    owed = check.unanswered * teacher_max_tokens if teacher else 0
-    high = _cost(check.tokens.most + owed, passes[1], rates[1])
+    owed = answers * teacher_max_tokens if teacher else 0
+    low, high = _cost(check.tokens.least, passes[0], rates[0]), _cost(check.tokens.most + owed, passes[1], rates[1])
     return Estimate(
         student=student,
-        low=_cost(check.tokens.least, passes[0], rates[0]),
-        high=None if high is None or taught is None else high + taught,
+        low=(low or 0.0) + taught if native and taught else low,
+        high=None if unknown or high is None or taught is None else high + taught,
         tokens=check.tokens.total,
         epochs_low=passes[0],
         epochs_high=passes[1],
@@ -80,21 +88,23 @@ def estimate(
             f"{check.tokens.total:,} tokens, {check.tokens.how}",
             f"{_span(passes)} epochs",
             f"{_span(rates)} USD per million tokens ({_origin(model, price, today)})",
-            *([f"at most {taught:.2f} USD for {check.unanswered} answers of {teacher}"] if taught else []),
+            *([f"at most {taught:.2f} USD for {answers} answers of {teacher}"] if taught else []),
+            *([f"not bounded: {unbounded}"] if native else []),
             *_besides(model),
         ),
     )
 
 
-def _teaching(check: Check, teacher: ModelRef | None, max_tokens: int) -> float | None:
-    """The most that asking the teacher can cost: every token read, every answer as long as allowed; None if unknown."""
-    if teacher is None or not check.unanswered:
+def _teaching(check: Check, teacher: ModelRef | None, max_tokens: int, answers: int) -> float | None:
+    """The most that so many answers of the teacher can cost: every token read, every answer as long as allowed; None
+    if its prices are not known."""
+    if teacher is None or not answers:
         return 0.0
     model = load(teacher.platform).model(teacher.id)
     prices = model.prices if model else None
     if prices is None or prices.input is None or prices.output is None:
         return None
-    return (check.tokens.most * prices.input + check.unanswered * max_tokens * prices.output) / MILLION
+    return (check.tokens.most * prices.input + answers * max_tokens * prices.output) / MILLION
 
 
 def require_budget(estimate: Estimate, budget: float | None) -> None:

@@ -1,30 +1,22 @@
-"""Before money moves: who asks for what, whether it was asked before, every check, and the cost."""
+"""Before money moves: who asks for what, by which method, and whether it was asked before."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from cloudistill.backends.backend import Backend, Trains
-from cloudistill.core.errors import (
-    BudgetExceeded,
-    InvalidDataset,
-    MissingSetup,
-    ModelUnavailable,
-    RunConflict,
-    UsageError,
-)
-from cloudistill.core.job import RunStatus
-from cloudistill.core.refs import FileRef, ModelRef
+from cloudistill.core.errors import RunConflict, UsageError
+from cloudistill.core.job import Method, RunStatus
+from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
-from cloudistill.pipeline import spec as specs
-from cloudistill.pipeline.checking import Check, check
-from cloudistill.pipeline.estimating import Estimate, estimate, require_budget
+from cloudistill.pipeline import native
+from cloudistill.pipeline.estimating import Estimate
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event, Notify, silent
 from cloudistill.pipeline.recipe import Recipe
@@ -32,7 +24,7 @@ from cloudistill.pipeline.retry import once
 from cloudistill.pipeline.run import Run, trainer_of
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Store
-from cloudistill.platforms.platform import load
+from cloudistill.platforms.platform import Platform, load
 
 LONGEST_NAME = 200
 Confirm = Callable[[str, Estimate], bool]
@@ -59,14 +51,30 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What one student is to be made from, and how."""
+    """What one student is to be made from, and how.
+
+    `dataset` is None where the vendor's logs are the source. `facts` are the rules that rows and student are held
+    against; `why` says how `auto` came to the method.
+    """
 
     name: str
-    dataset: Dataset
+    dataset: Dataset | None
     student: ModelRef
     recipe: Recipe
     backend: Trains
-    order: dict[str, Any]
+    facts: Platform
+    order: dict[str, Any] = field(default_factory=dict[str, Any])
+    why: str | None = None
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the vendor runs the teacher itself."""
+        return self.recipe.method == "native"
+
+    @property
+    def source(self) -> str:
+        """Where the lessons come from: a file, or logs."""
+        return str(self.dataset.path) if self.dataset else self.recipe.logs.uri if self.recipe.logs else ""
 
 
 def default_name(stem: str, student: ModelRef) -> str:
@@ -75,33 +83,69 @@ def default_name(stem: str, student: ModelRef) -> str:
     return f"{about[:60].strip('-')}-{made_from}"[:LONGEST_NAME]
 
 
-def take_up(data: str | Path, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Asked:
-    """What is asked for, with the dataset opened and the backend connected.
+def take_up(data: str | Path | None, student: ModelRef, name: str | None, recipe: Recipe, setting: Setting) -> Asked:
+    """What is asked for, with the dataset opened, the backend connected and the method settled.
 
     Raises:
         UsageError: a file, name, platform or setting that makes no sense.
     """
-    dataset = Dataset(Path(data))
-    name = default_name(dataset.path.name.split(".")[0], student) if name is None else name
+    dataset = _source(data, recipe)
+    stem = dataset.path.name.split(".")[0] if dataset else "logs"
+    name = default_name(stem, student) if name is None else name
     if not (name.isprintable() and name.strip() and len(name) <= LONGEST_NAME):
         raise UsageError(f"{name[:40]!r} cannot name a run: give 1 to {LONGEST_NAME} printable characters")
-    return Asked(
+    asked = Asked(
         name=name,
         dataset=dataset,
         student=student,
         recipe=recipe,
         backend=trainer_of(connected(student.platform, setting.backends)),
-        order=_order(dataset, student, recipe),
+        facts=load(student.platform),
     )
+    return _settled(asked, setting)
 
 
-def _order(dataset: Dataset, student: ModelRef, recipe: Recipe) -> dict[str, Any]:
-    platform = load(student.platform)
-    model = platform.model(student.id)
-    rendering = recipe.rendering or (model.rendering if model else None)
-    order = recipe.ordered() | {"student": str(student), "fingerprint": dataset.fingerprint}
-    validation = Dataset(recipe.validation).fingerprint if recipe.validation else None
-    return order | {"format": platform.format, "rendering": rendering, "validation": validation}
+def _source(data: str | Path | None, recipe: Recipe) -> Dataset | None:
+    if data is not None and recipe.logs is not None:
+        raise UsageError(f"{str(data)!r} and the logs {recipe.logs.uri!r} cannot both be the source: give one of them")
+    if data is not None:
+        return Dataset(Path(data))
+    if recipe.logs is None:
+        raise UsageError("there is nothing to learn from: give a file of lessons, or --logs with --method native")
+    if recipe.method == "sft":
+        raise UsageError(f"the logs {recipe.logs.uri!r} are read by the vendor alone: add --method native")
+    return None
+
+
+def _settled(asked: Asked, setting: Setting) -> Asked:
+    """With its method chosen; a run that was recorded keeps the one it has, however dates pass."""
+    if asked.recipe.method != "auto":
+        return _ordered(asked, asked.recipe.method)
+    record = None if setting.force_new else setting.store.find(asked.name)
+    if record is not None:
+        kept = _ordered(asked, record.order["method"], record.facts.get("method_reason"))
+        if kept.order == record.order:
+            return kept
+    chosen, why = native.decide(asked.recipe, asked.student, asked.dataset, asked.backend, setting.today)
+    setting.notify(Event(run=asked.name, step="method", message=f"method {chosen}: {why}"))
+    return _ordered(asked, chosen, why)
+
+
+def _ordered(asked: Asked, method: Method, why: str | None = None) -> Asked:
+    """With the order that the method makes of it."""
+    recipe, facts = asked.recipe.model_copy(update={"method": method}), asked.facts
+    pair = native.pair_of(recipe, asked.student) if method == "native" else None
+    if pair is not None:
+        facts = native.as_facts(facts, pair)
+    model = facts.model(asked.student.id)
+    order = recipe.ordered() | {
+        "student": str(asked.student),
+        "fingerprint": asked.dataset.fingerprint if asked.dataset else None,
+        "format": facts.format,
+        "rendering": recipe.rendering or (model.rendering if model else None),
+        "validation": Dataset(recipe.validation).fingerprint if recipe.validation else None,
+    }
+    return replace(asked, recipe=recipe, facts=facts, order=order, why=why)
 
 
 def recorded(asked: Asked, setting: Setting) -> Run | None:
@@ -161,99 +205,6 @@ def _other_content(record: Record, asked: Asked) -> RunConflict:
     )
 
 
-def check_order(asked: Asked, setting: Setting) -> Check:
-    """Every rule that can be checked before money moves: rows, model, setup at the vendor, budget."""
-    message = f"checking {asked.dataset.path} for {asked.student}"
-    setting.notify(Event(run=asked.name, step="check", message=message))
-    checked = check_rows(asked, asked.dataset, setting, answered=asked.recipe.teacher is None)
-    for finding in checked.findings:
-        if not finding.line and not finding.is_error:
-            setting.notify(Event(run=asked.name, step="check", message=str(finding)))
-    unsent = FileRef(asked.student.platform, "unsent")
-    spec = specs.ordered(asked.name, asked.order, unsent, unsent if asked.recipe.validation else None)
-    once(asked.backend, lambda: asked.backend.accepts(spec))
-    findings = once(asked.backend, lambda: asked.backend.preflight(asked.student))
-    if errors := [finding for finding in findings if finding.is_error]:
-        raise MissingSetup(str(errors[0]), errors)
-    _check_validation(asked, setting)
-    return checked
-
-
-def check_rows(asked: Asked, dataset: Dataset, setting: Setting, *, answered: bool) -> Check:
-    """Every rule of rows and model; with `answered` a row may not wait for the teacher any more."""
-    checked = check(
-        dataset,
-        asked.student,
-        today=setting.today,
-        teacher=asked.recipe.teacher,
-        allow_hourly=asked.recipe.allow_hourly,
-        allow_unanswered=not answered,
-        rendering=asked.order["rendering"],
-    )
-    refuse_rows(checked, asked.recipe.drop_refused)
-    return checked
-
-
-def _check_validation(asked: Asked, setting: Setting) -> None:
-    """The held-out rows that the vendor reports its loss on; none of them may be refused."""
-    if asked.recipe.validation is None:
-        return
-    dataset = Dataset(asked.recipe.validation)
-    checked = check(dataset, asked.student, today=setting.today, rendering=asked.order["rendering"])
-    broken = [finding for finding in checked.errors if finding.line]
-    if broken:
-        raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)
-
-
-def refuse_rows(checked: Check, allowed: int) -> None:
-    """Refuse a dataset with broken rules, unless only rows are broken and no more of them than `allowed`.
-
-    Raises:
-        ModelUnavailable: the student cannot be tuned, whatever the rows.
-        InvalidDataset: too many rows are refused, or the file as a whole is. Both carry every finding.
-    """
-    errors, refused = checked.errors, len(checked.refused_lines)
-    if model := [finding for finding in errors if not finding.file]:
-        raise ModelUnavailable(str(model[0]), errors)
-    if refused > allowed:
-        raise InvalidDataset(
-            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check` lists "
-            f"them all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
-            errors,
-        )
-    if whole := [finding for finding in errors if not finding.line]:
-        raise InvalidDataset(str(whole[0]), errors)
-
-
-def cost_facts(asked: Asked, checked: Check, setting: Setting, *, ask: bool = False) -> dict[str, Any]:
-    """What is known of rows and cost, once the cost is within the budget and, if asked, confirmed."""
-    cost = _estimate(asked, checked, setting)
-    require_budget(cost, asked.recipe.budget)
-    if ask:
-        setting.notify(Event(run=asked.name, step="check", message=str(cost)))
-    if ask and setting.confirm is not None and not setting.confirm(asked.name, cost):
-        raise BudgetExceeded(f"run {asked.name!r} was not confirmed: nothing was sent")
-    return {
-        "data": str(asked.dataset.path),
-        "cost_estimate_usd": {"low": cost.low, "high": cost.high},
-        "rows": {"in": checked.rows_in, "refused": len(checked.refused_lines)},
-    }
-
-
-def _estimate(asked: Asked, checked: Check, setting: Setting) -> Estimate:
-    model, recipe = load(asked.student.platform).model(asked.student.id), asked.recipe
-    given, known = recipe.hyperparameters.get("epochs"), model.hyperparameters.get("epochs") if model else None
-    return estimate(
-        checked,
-        asked.student,
-        epochs=int(known.spell(given)) if known and given not in (None, "auto") else None,
-        price=recipe.price,
-        today=setting.today,
-        teacher=recipe.teacher,
-        teacher_max_tokens=recipe.teacher_max_tokens,
-    )
-
-
 def record(run: Run | None, asked: Asked, facts: dict[str, Any], setting: Setting, *, renew: bool) -> Run:
     """Record the run with its payer, or its next attempt."""
     store, backend = setting.store, asked.backend
@@ -269,5 +220,7 @@ def record(run: Run | None, asked: Asked, facts: dict[str, Any], setting: Settin
             run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
     else:
         run.record = store.update(run.name, **facts)
+    if asked.why is not None:
+        store.note(run.name, "method", "done", method=asked.recipe.method, why=asked.why)
     store.note(run.name, "check", "done", **facts["rows"])
     return run

@@ -1,30 +1,23 @@
-"""A Run: the handle on one recorded distillation, and the single step that takes it further."""
+"""A Run: the handle on one recorded distillation, and the verbs that follow it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from cloudistill.backends.backend import Backend, Deploys, Trains
-from cloudistill.core.errors import (
-    CloudistillError,
-    JobFailed,
-    OutcomeUnknown,
-    PlatformError,
-    Refused,
-    RunConflict,
-    UsageError,
-)
-from cloudistill.core.job import Deployment, Job, JobSpec, JobStatus, RunStatus
-from cloudistill.core.refs import JobRef, ModelRef
+from cloudistill.backends.backend import Backend, Trains
+from cloudistill.core.errors import CloudistillError, JobFailed, OutcomeUnknown, Refused, RunConflict, UsageError
+from cloudistill.core.job import Checkpoint, JobEvent, JobSpec, Method, PromptReport, RunStatus, StepMetrics
+from cloudistill.core.refs import FileRef, JobRef, ModelRef
+from cloudistill.pipeline import following, removing
 from cloudistill.pipeline import spec as specs
-from cloudistill.pipeline.ordering import Doubt, Order, place
+from cloudistill.pipeline.moving import poll_deployment, poll_job
+from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Notify, silent
 from cloudistill.pipeline.retry import once
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Record, Step, Store
 from cloudistill.pipeline.watching import follow
-from cloudistill.platforms.platform import load
 
 
 @dataclass(eq=False)
@@ -70,6 +63,11 @@ class Run:
         return specs.ref(ModelRef, self.record.facts.get("model"))
 
     @property
+    def method(self) -> Method:
+        """Who asks the teacher: we (`sft`), or the vendor itself (`native`)."""
+        return self.record.order.get("method", "sft")
+
+    @property
     def failure(self) -> str | None:
         """The vendor's words for why it failed."""
         return self.record.facts.get("failure")
@@ -77,9 +75,9 @@ class Run:
     def refresh(self) -> Run:
         """Ask the vendor once and record the answer and the step that follows; a final run is left alone."""
         if self.status is RunStatus.DEPLOYING:
-            _poll_deployment(self)
+            poll_deployment(self)
         elif self.job is not None and not self.status.is_final:
-            _poll_job(self)
+            poll_job(self)
         return self
 
     def wait(self, timeout: float | None = None, *, pace: float | None = None) -> Run:
@@ -103,6 +101,45 @@ class Run:
         once(backend, lambda: backend.cancel(ref))
         self.store.note(self.name, "cancel", "done", job=str(ref))
         return self
+
+    def events(self) -> list[JobEvent]:
+        """What the vendor tells about the job, oldest first. Like all below, UsageError where the platform cannot."""
+        return following.events(self)
+
+    def metrics(self) -> list[StepMetrics]:
+        """What was measured, by step; empty while the vendor has not said."""
+        return following.metrics(self)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The student as it was part-way, oldest first."""
+        return following.checkpoints(self)
+
+    def prompt_report(self) -> PromptReport | None:
+        """What became of the prompts of the vendor's own distillation; None while the vendor has not said."""
+        return following.prompt_report(self)
+
+    def promote(self, checkpoint: str) -> Run:
+        """Make a checkpoint's model the run's own; `final` makes it the whole training's again."""
+        following.promote(self, checkpoint)
+        return self
+
+    def pause(self) -> Run:
+        """Ask the vendor to hold the job; it may take a while."""
+        following.pause(self)
+        return self
+
+    def resume(self) -> Run:
+        """Let a held job go on."""
+        following.resume(self)
+        return self
+
+    def delete_files(self) -> list[FileRef]:
+        """Remove the files a finished run uploaded, unless another run still trains on them; those that were."""
+        return removing.delete_files(self)
+
+    def delete_model(self) -> list[ModelRef]:
+        """Remove a finished run's model and what serves it; those that were. The run has no model afterwards."""
+        return removing.delete_model(self)
 
     def or_raise(self) -> Run:
         """This run, unless something stands against it.
@@ -187,9 +224,13 @@ class Run:
             "status": str(self.status),
             "native_status": self.native_status,
             "model": facts.get("model"),
+            "checkpoint": facts.get("checkpoint"),
+            "method": self.method,
+            "method_reason": facts.get("method_reason"),
             "attempt": self.record.attempt,
             "cost_estimate_usd": facts.get("cost_estimate_usd", {"low": None, "high": None}),
             "rows": facts.get("rows"),
+            "prompts": facts.get("prompts"),
             "trained_tokens": facts.get("trained_tokens"),
             "failure": self.failure,
             "warning": facts.get("warning"),
@@ -207,120 +248,3 @@ def trainer_of(backend: Backend) -> Trains:
     if not isinstance(backend, Trains):
         raise UsageError(f"the platform {backend.platform!r} answers questions but does not train")
     return backend
-
-
-def submit_order(run: Run, spec: JobSpec) -> Job:
-    """Place the tuning order of this attempt and record the job."""
-    backend = run.trains()
-    intent = run.store.intent(run.name, "tuning", run.record.attempt)
-    spec = replace(spec, marker=intent.marker) if intent else spec
-    run.record = run.store.update(run.name, status=RunStatus.SUBMITTING, failure=None)
-    order: Order[Job] = Order(
-        run=run.name,
-        kind="tuning",
-        attempt=run.record.attempt,
-        marker=spec.marker,
-        payer=run.record.payer,
-        spec=specs.to_json(spec),
-        idempotent=backend.idempotent,
-        find=lambda: backend.find(spec),
-        create=lambda: backend.submit(spec),
-        poll=lambda ref: backend.poll(JobRef.parse(ref)),
-        ref=lambda job: str(job.ref),
-    )
-    try:
-        job = place(order, run.store, backend, run.doubt)
-    except OutcomeUnknown:
-        run.record = run.store.update(run.name, status=RunStatus.UNCONFIRMED)
-        raise
-    except RunConflict:  # another process is placing it: what stands in the record is its own
-        raise
-    except CloudistillError as error:
-        refused = not isinstance(error, PlatformError) or error.outcome == "refused"
-        status = RunStatus.UNCONFIRMED if run.is_ordered() else RunStatus.REFUSED if refused else None
-        run.record = run.store.update(run.name, status=status, failure=str(error))
-        raise
-    _record_job(run, job)
-    return job
-
-
-def _poll_job(run: Run) -> None:
-    backend, ref = run.trains(), run.job
-    assert ref is not None  # noqa: S101 - a waiting run was recorded with its job
-    _record_job(run, once(backend, lambda: backend.poll(ref)))
-
-
-def _record_job(run: Run, job: Job) -> None:
-    facts: dict[str, Any] = {
-        "job": str(job.ref),
-        "native_status": job.native_status,
-        "last_event": job.last_event,
-        "failure": job.failure,
-        "warning": job.warning,
-        "trained_tokens": job.trained_tokens,
-        "job_created": job.created.isoformat() if job.created else None,
-        "job_finished": job.finished.isoformat() if job.finished else None,
-    }
-    status = RunStatus.WAITING
-    if job.status is JobStatus.SUCCEEDED and job.model is not None:
-        status = RunStatus.READY
-        facts["trained"] = str(job.model)
-        if _hourly(run):
-            facts["warning"] = (
-                f"{job.model} is trained; only throughput billed by the hour serves it, and none is bought"
-            )
-        elif isinstance(run.trains(), Deploys):
-            status = RunStatus.DEPLOYING
-        else:
-            facts["model"] = str(job.model)
-    elif job.status is JobStatus.FAILED:
-        status = RunStatus.FAILED
-    elif job.status is JobStatus.CANCELLED:
-        status = RunStatus.CANCELLED
-    run.record = run.store.update(run.name, status=status, **facts)
-
-
-def _hourly(run: Run) -> bool:
-    """Whether only provisioned throughput can serve this student."""
-    model = load(run.student.platform).model(run.student.id)
-    return model is not None and model.hourly
-
-
-def _poll_deployment(run: Run) -> None:
-    """Place the deployment's order, or look how it does; the student is callable once it is active."""
-    backend = run.trains()
-    if not isinstance(backend, Deploys):
-        raise UsageError(f"the backend of {run.student.platform!r} cannot deploy")
-    spec, model = run.spec(), ModelRef.parse(run.record.facts["trained"])
-    attempt = run.record.facts.get("deployment_attempt", 1)
-    spec = specs.redeployed(spec, attempt) if attempt > 1 else spec
-    if (known := run.record.facts.get("deployment")) is not None:
-        deployment = once(backend, lambda: backend.poll_deployment(ModelRef.parse(known)))
-    else:
-        order: Order[Deployment] = Order(
-            run=run.name,
-            kind=f"deployment {attempt}",
-            attempt=run.record.attempt,
-            marker=spec.marker,
-            payer=run.record.payer,
-            spec={"model": str(model)},
-            idempotent=backend.idempotent,
-            find=lambda: backend.find_deployment(spec, model),
-            create=lambda: backend.deploy(spec, model),
-            poll=lambda ref: backend.poll_deployment(ModelRef.parse(ref)),
-            ref=lambda deployment: str(deployment.ref),
-        )
-        deployment = place(order, run.store, backend, run.doubt)
-    _record_deployment(run, deployment)
-
-
-def _record_deployment(run: Run, deployment: Deployment) -> None:
-    facts: dict[str, Any] = {"deployment": str(deployment.ref), "native_status": deployment.native_status}
-    match deployment.status:
-        case JobStatus.SUCCEEDED:
-            status, facts["model"] = RunStatus.READY, str(deployment.ref)
-        case JobStatus.FAILED | JobStatus.CANCELLED:
-            status, facts["failure"] = RunStatus.FAILED, deployment.failure
-        case _:
-            status = RunStatus.DEPLOYING
-    run.record = run.store.update(run.name, status=status, **facts)

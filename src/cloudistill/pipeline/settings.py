@@ -18,8 +18,8 @@ _SECRET = ("key", "secret", "token", "password", "credential")
 def read(path: Path = FILE) -> dict[str, dict[str, Any]]:
     """The tables of `distill.toml`, or none when there is no such file.
 
-    `[distill]` holds defaults for the flags of `distill`; `[openai]`, `[bedrock]`, `[vertex]` the settings of
-    that platform's backend (region, bucket, role_arn, project, location, base_url).
+    `[distill]` holds defaults for the flags of `distill`; a table named after a platform the settings
+    of its backend (region, bucket, role_arn, project, location, base_url).
 
     Raises:
         UsageError: not TOML, not tables, or a table that holds what looks like a credential.

@@ -19,6 +19,11 @@ def to_json(spec: JobSpec) -> dict[str, Any]:
     return asdict(spec) | {name: str(ref) if ref else None for name, ref in refs.items()}
 
 
+def said(order: dict[str, Any]) -> dict[str, Any]:
+    """What an order says, whenever it was recorded: members that say nothing, and the marker, left out."""
+    return {name: value for name, value in order.items() if value is not None and name != "marker"}
+
+
 def from_json(stored: dict[str, Any]) -> JobSpec:
     """The order that `to_json` wrote."""
     vpc, logs = stored["vpc"], stored.get("logs")

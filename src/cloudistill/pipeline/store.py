@@ -252,8 +252,9 @@ class Store:
             db.execute(INTENTS.update().where(where).values(state=state, ref=ref))
 
     def maker(self, model: str) -> Record | None:
-        """The run that made `model`, or None if no run here did."""
-        return next((record for record in self.runs() if record.facts.get("model") == model), None)
+        """The run that made `model`, or None if no run here did; the model behind a promoted checkpoint counts too."""
+        made = ((record, record.facts) for record in self.runs())
+        return next((record for record, facts in made if model in (facts.get("model"), facts.get("final_model"))), None)
 
 
 def _which(run: str, kind: str, attempt: int) -> sa.ColumnElement[bool]:

@@ -7,24 +7,26 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, TypedDict, Unpack, overload
 
-from cloudistill.backends.backend import Answer, Answers, Backend, Remembers, Request
+from cloudistill.backends.backend import Answer, Answers, Backend, Request
 from cloudistill.core.errors import BudgetExceeded, CloudistillError, RunConflict, UsageError
 from cloudistill.core.example import Example, Message, Tool
-from cloudistill.core.job import JobSpec, RunStatus, Vpc
+from cloudistill.core.job import JobSpec, Logs, Method, RunStatus, Vpc
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats import registry
 from cloudistill.formats.dataset import Conversion, Dataset
 from cloudistill.formats.dataset import convert as convert_rows
-from cloudistill.formats.format import CannotCarry
-from cloudistill.pipeline import checking, distilling, preparing, watching
+from cloudistill.pipeline import checking, distilling, listing, preparing, vetting, watching
 from cloudistill.pipeline import spec as specs
+from cloudistill.pipeline.listing import Jobs
+from cloudistill.pipeline.moving import submit_order
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Notify, silent
-from cloudistill.pipeline.recipe import Recipe
+from cloudistill.pipeline.questions import asked, offered, trained_as
+from cloudistill.pipeline.recipe import Choice, Recipe
 from cloudistill.pipeline.retry import Patience, ask, once
-from cloudistill.pipeline.run import Run, submit_order
+from cloudistill.pipeline.run import Run
 from cloudistill.pipeline.settings import connected
 from cloudistill.pipeline.store import Store
 
@@ -47,14 +49,15 @@ class Options(TypedDict, total=False):
     confirm: preparing.Confirm | None
     backends: Sequence[Backend]
     teacher: Ref | None
-    method: Literal["sft"]
+    method: Choice
+    logs: Logs | None
     rendering: str | None
     validation: str | Path | None
     drop_refused: int
     allow_hourly: bool
     budget: float | None
     price: float | None
-    teacher_max_tokens: int
+    teacher_max_tokens: int | None
     hyperparameters: Mapping[str, int | float | str]
     native: Mapping[str, Any]
     seed: int | None
@@ -66,11 +69,11 @@ class Options(TypedDict, total=False):
 
 
 @overload
-def distill(data: str | Path, *, student: Ref, **options: Unpack[Options]) -> Run: ...
+def distill(data: str | Path | None = None, *, student: Ref, **options: Unpack[Options]) -> Run: ...
 @overload
-def distill(data: str | Path, *, student: Sequence[Ref], **options: Unpack[Options]) -> list[Run]: ...
+def distill(data: str | Path | None = None, *, student: Sequence[Ref], **options: Unpack[Options]) -> list[Run]: ...
 def distill(
-    data: str | Path,
+    data: str | Path | None = None,
     *,
     student: Ref | Sequence[Ref],
     name: str | None = None,
@@ -90,7 +93,7 @@ def distill(
     """Distil a teacher's answers into a student; the whole story, resumable, and never paid twice.
 
     Args:
-        data: JSON Lines in any of the three vendors' spellings.
+        data: JSON Lines in any of the three vendors' spellings; None where `logs` are the source.
         student: `platform:model`, or several of them; several give a list of runs in the same order.
         name: the run's name, by default the data's and the student's; the same name and content again resumes.
         wait: follow the job until the student can be called. Without it, the runs of several students are given as
@@ -105,7 +108,7 @@ def distill(
         notify: is told what happens.
         confirm: is shown the estimate before the first paid call, and may say no.
         backends: ready ones (with your own client, session or credentials), used instead of connecting anew.
-        recipe: everything in `Recipe`: teacher, budget, price, hyperparameters, drop_refused, tags, seed, …
+        recipe: everything in `Recipe`: teacher, method, logs, budget, price, hyperparameters, drop_refused, tags, …
 
     Raises:
         Refused: before anything was sent (data, model, setup, budget, another run's name).
@@ -173,22 +176,24 @@ def check(
     *,
     student: Ref,
     teacher: Ref | None = None,
+    method: Method = "sft",
     allow_hourly: bool = False,
     rendering: str | None = None,
     today: date | None = None,
+    ask_service: bool = False,
 ) -> checking.Check:
     """Every broken rule of a dataset for a student, with line and remedy; nothing is sent.
 
-    With a `teacher`, rows without an answer are fine.
+    With a `teacher`, rows without an answer are fine; with the method `native` they are held against the pair's rules.
+    With `ask_service` the vendor's service is asked, free of charge, whether it still has the student.
     """
-    return checking.check(
+    ref = ModelRef.parse(student)
+    return vetting.check_data(
         Dataset(Path(data)),
-        ModelRef.parse(student),
-        today=today or datetime.now(UTC).date(),
-        teacher=ModelRef.parse(teacher) if teacher else None,
-        allow_hourly=allow_hourly,
-        allow_unanswered=teacher is not None,
-        rendering=rendering,
+        ref,
+        Recipe.of(teacher=teacher, method=method, allow_hourly=allow_hourly, rendering=rendering),
+        today or datetime.now(UTC).date(),
+        connected(ref.platform) if ask_service else None,
     )
 
 
@@ -264,7 +269,7 @@ def chat(
         raise UsageError(f"the platform {ref.platform!r} does not answer questions")
     conversation, on_offer = asked(text, system, messages), offered(tools)
     if rendering is None and (on_offer or any(message.tool_calls for message in conversation)):
-        rendering = _trained_as(ref, backend, store)
+        rendering = trained_as(ref, backend, store)
     request = Request(
         example=Example(messages=tuple(conversation), tools=tuple(on_offer), parallel_tool_calls=parallel_tool_calls),
         max_tokens=max_tokens,
@@ -272,40 +277,6 @@ def chat(
         rendering=rendering,
     )
     return ask(backend, lambda: backend.generate(ref, request), patience)
-
-
-def asked(text: str | None, system: str | None, messages: Sequence[Message | Mapping[str, Any]]) -> list[Message]:
-    """The conversation so far: system text, messages, and the last user text."""
-    given = [m if isinstance(m, Message) else _decoded({"messages": [m]}).messages[0] for m in messages]
-    first = [Message(role="system", content=system)] if system else []
-    last = [Message(role="user", content=text)] if text else []
-    if not (given or last):
-        raise UsageError("there is nothing to ask: give a text, or messages")
-    return [*first, *given, *last]
-
-
-def offered(tools: Sequence[Tool | Mapping[str, Any]]) -> list[Tool]:
-    """Tools, ours or OpenAI-shaped."""
-    return [
-        tool if isinstance(tool, Tool) else _decoded({"messages": [], "tools": [dict(tool)]}).tools[0] for tool in tools
-    ]
-
-
-def _decoded(record: dict[str, Any]) -> Any:
-    try:
-        return registry.get("openai-chat").decode(record)
-    except CannotCarry as error:
-        raise UsageError(f"{error} {error.remedy}") from error
-
-
-def _trained_as(model: ModelRef, backend: Answers, store: Store | None) -> str | None:
-    """The rendering the student was trained with: the run store knows, else the vendor's tags."""
-    maker = (store or Store()).maker(str(model))
-    if maker is not None:
-        return maker.order["rendering"]
-    if isinstance(backend, Remembers):
-        return once(backend, lambda: backend.rendering_of(model))
-    return None
 
 
 def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = None) -> Run:
@@ -324,7 +295,7 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
         record = store.add(spec.run, status=RunStatus.PLANNED, payer=payer, order=order, facts={})
     run = Run(store, record, backend, doubt or Doubt())
     run.trains()
-    if record.order != order:
+    if specs.said(record.order) != specs.said(order):
         raise RunConflict(f"run {spec.run!r} exists with another order: give the spec another run name")
     if run.job is None:
         submit_order(run, spec if spec.marker else specs.marked(spec, run.record.attempt))
@@ -341,10 +312,49 @@ def get(name: str, *, store: Store | None = None) -> Run:
     return Run(store, store.get(name))
 
 
-def jobs(*, store: Store | None = None) -> list[Run]:
-    """Every recorded run on every platform, newest first."""
+class Filters(TypedDict, total=False):
+    """What `jobs` may be narrowed to."""
+
+    status: str | None
+    since: date | None
+    limit: int | None
+    after: str | None
+    store: Store | None
+
+
+@overload
+def jobs(*, at: None = None, **filters: Unpack[Filters]) -> list[Run]: ...
+@overload
+def jobs(*, at: str | Sequence[str], backends: Sequence[Backend] = (), **filters: Unpack[Filters]) -> Jobs: ...
+def jobs(
+    *,
+    at: str | Sequence[str] | None = None,
+    status: str | None = None,
+    since: date | None = None,
+    limit: int | None = None,
+    after: str | None = None,
+    backends: Sequence[Backend] = (),
+    store: Store | None = None,
+) -> list[Run] | Jobs:
+    """The recorded runs of every platform, newest first; with `at`, the tuning jobs of the accounts themselves.
+
+    Args:
+        at: platforms whose accounts are asked, or `all`. Their jobs come merged, one by one, page by page.
+        status: a word of `RunStatus`, or with `at` of `JobStatus`.
+        since: the first day of what is wanted, UTC.
+        limit: how many at the most.
+        after: what stands before the first that is wanted: a run's name, or with `at` a job's reference.
+        backends: ready ones, used instead of connecting anew.
+        store: where runs are recorded.
+
+    Raises:
+        UsageError: no such platform, status, run or job.
+    """
     store = store or Store()
-    return [Run(store, record) for record in store.runs()]
+    if at is None:
+        return listing.recorded(store, status=status, since=since, limit=limit, after=after)
+    named = [at] if isinstance(at, str) else at
+    return listing.at_vendors(named, store, status=status, since=since, limit=limit, after=after, backends=backends)
 
 
 def watch(
