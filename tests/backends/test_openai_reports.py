@@ -57,13 +57,14 @@ class TestEvents:
         ref = started(vendor)
         whole = list(vendor.backend.events(ref))
         monkeypatch.setattr("cloudistill.backends.openai._PAGE", 1)
+        monkeypatch.setattr("cloudistill.backends.openai.NEWEST", 3)
         before = vendor.server.count(r"/events$")
-        first, *rest = vendor.backend.events(ref, newest=3)
+        first, *rest = vendor.backend.events(ref)
         assert ("the newest 3" in first.message, first.level) == (True, "warning")
         assert rest == whole[-3:]
         assert vendor.server.count(r"/events$") == before + 4
-        assert list(vendor.backend.events(ref, newest=len(whole))) == whole
-        assert list(vendor.backend.events(ref, newest=None)) == whole
+        monkeypatch.setattr("cloudistill.backends.openai.NEWEST", len(whole))
+        assert list(vendor.backend.events(ref)) == whole
 
     def test_a_failure_is_an_error_and_a_cancellation_a_warning(self, vendor: Vendor):
         cancelled = started(vendor, 0)

@@ -185,8 +185,9 @@ def test_a_pair_is_distilled_where_google_says_only(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, pair: tuple[ModelRef, ModelRef], place: str
 ) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", place)
-    with pytest.raises(MissingSetup, match=place):
+    with pytest.raises(MissingSetup, match=place) as refusal:
         desk.backend.accepts(desk.spec(pair))
+    assert ("--method sft" in str(refusal.value)) == (pair is GEMINI), "an open model is not fine-tuned on answers"
 
 
 def test_a_project_that_google_has_not_let_in_is_denied(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

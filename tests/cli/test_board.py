@@ -68,3 +68,8 @@ def test_nothing_is_said_twice_when_piped_and_nothing_at_all_under_json(
             board.notify(Event(run="desk", step="wait", message="queued"))
         board.follow([run], iter([run]))
         assert capsys.readouterr().err.count("queued") == lines
+
+
+def test_work_without_a_bar_leaves_no_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Board(quiet=False).close()
+    assert capsys.readouterr().err == ""

@@ -83,6 +83,19 @@ def test_a_clean_file_passes_the_check(shell: Shell, lessons: Lessons) -> None:
     assert "20 rows" in shell.err
 
 
+def test_a_check_counts_the_teachers_answers_among_the_costs(shell: Shell, lessons: Lessons) -> None:
+    flags = [lessons(20, answered=False), "--student", STUDENTS["openai"], *TODAY]
+    assert shell("check", *flags, "--teacher", "openai:gpt-4.1-2025-04-14") == 0, shell.err
+    assert "for 20 answers of openai:gpt-4.1-2025-04-14" in shell.err
+
+
+def test_where_no_row_fits_a_check_names_no_price(shell: Shell, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"request": {}, "response": {}}\n')
+    assert shell("check", log, "--student", STUDENTS["openai"], *TODAY) == 3
+    assert "USD" not in shell.err
+
+
 @pytest.mark.parametrize("platform", sorted(STUDENTS))
 def test_in_2028_a_check_refuses_with_the_date_and_does_not_fail(platform: str, shell: Shell, lessons: Lessons) -> None:
     assert shell("check", lessons(20), "--student", STUDENTS[platform], "--today", "2028-01-01") == 3

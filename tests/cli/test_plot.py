@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from cloudistill.cli.plot import curve
+from cloudistill.cli.plot import curve, thinned
 
 
 def test_no_points_draw_nothing() -> None:
@@ -29,3 +31,19 @@ def test_a_falling_curve_goes_from_the_upper_left_to_the_lower_right() -> None:
 def test_two_points_are_joined() -> None:
     columns = zip(*(line[2:] for line in curve([(1, 9.0), (2, 3.0)], width=10, height=5)), strict=True)
     assert all(set(column) != {"\u2800"} for column in columns)
+
+
+def test_very_many_points_are_drawn_at_once() -> None:
+    begun = time.process_time()
+    assert len(curve([(step, 2 / step) for step in range(1, 50_000)])) == 6
+    assert time.process_time() - begun < 1.0, "points between the points are for few of them"
+
+
+def test_a_thinned_curve_keeps_its_peaks_and_its_order() -> None:
+    points = [(float(step), 1.0) for step in range(10_000)]
+    points[4_567], points[7_001] = (4_567.0, 9.0), (7_001.0, 0.1)
+    kept = thinned(points, 100)
+    assert len(kept) <= 100
+    assert {(4_567.0, 9.0), (7_001.0, 0.1)} <= set(kept)
+    assert kept == sorted(kept)
+    assert thinned(points[:100], 100) == points[:100]

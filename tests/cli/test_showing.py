@@ -27,6 +27,7 @@ def run(shell: Shell, vendors: World, lessons: Lessons) -> str:
 
 def test_show_draws_the_loss_and_names_the_checkpoints(run: str, shell: Shell) -> None:
     assert shell("show", run) == 0
+    assert "in 30, refused 0" in shell.out
     assert "training loss:" in shell.out
     assert any(ord(char) in BRAILLE for char in shell.out)
     assert "Checkpoints" in shell.out
@@ -138,3 +139,5 @@ def test_what_a_run_left_is_deleted_and_the_record_stays(
     assert shell("show", "old", "--recorded", "--json") == 0
     assert (shell.document["model"], shell.document["status"]) == (None, "ready")
     assert "was deleted" in shell.document["warning"]
+    assert shell("delete", "old", "--model", "--yes") == 0, shell.err
+    assert "nothing was left to delete" in shell.err

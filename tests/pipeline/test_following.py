@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from cloudistill import Run, RunStatus, Store, distill, errors, get
 from cloudistill.core.job import JobStatus
+from cloudistill.core.refs import FileRef
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.retry import Patience
 from tests.conftest import STUDENTS, TODAY
@@ -185,3 +187,84 @@ def test_the_same_command_after_a_deletion_pays_nothing_and_tells_what_became_of
     known: dict[str, Any] = again.to_json()
     assert (known["status"], known["model"], len(backend.specs)) == ("ready", None, 1)
     assert "--force-new" in known["warning"]
+
+
+def test_what_the_run_was_warned_of_before_its_model_was_deleted_is_still_said(lessons: Lessons) -> None:
+    run = ready(lessons(20), vendor())
+    run.record = run.store.update("r", warning="its weights lie in gs://there/")
+    run.delete_model()
+    warning = run.to_json()["warning"]
+    assert "gs://there/" in warning
+    assert "was deleted on" in warning
+
+
+def test_deleting_files_that_a_run_being_deployed_was_trained_on_orders_no_deployment(lessons: Lessons) -> None:
+    backend, data = vendor(), lessons(20)
+    first, second = ready(data, backend, "first"), ready(data, backend, "second")
+    second.store.update("second", status=RunStatus.DEPLOYING)  # a look would raise: this vendor deploys nothing
+    assert len(first.delete_files()) == 1
+
+
+def test_another_payers_run_on_the_same_file_is_not_looked_for_under_this_ones_credentials(lessons: Lessons) -> None:
+    backend, data = vendor(), lessons(20)
+    first = ready(data, backend, "first")
+    facts = {"training": first.record.facts["training"], "job": "openai:theirs"}
+    first.store.add("theirs", status=RunStatus.WAITING, payer="acme 2", order=first.record.order, facts=facts)
+    with pytest.raises(errors.RunConflict, match="acme 2"):
+        first.delete_files()
+    assert backend.deleted == []
+
+
+class Shelf(acme.Vendor):
+    """Keeps files by content, until they are deleted."""
+
+    def upload(self, path: Path, *, fingerprint: str) -> FileRef:
+        file = FileRef(self.platform, f"file-{fingerprint[:12]}")
+        if str(file) not in self.files:
+            self.files.append(str(file))
+            return super().upload(path, fingerprint=fingerprint)
+        return file
+
+    def delete_file(self, ref: FileRef) -> None:
+        super().delete_file(ref)
+        if str(ref) in self.files:
+            self.files.remove(str(ref))
+
+    @cached_property
+    def files(self) -> list[str]:
+        return []
+
+
+def test_a_failed_run_whose_shared_file_another_run_deleted_uploads_it_again(lessons: Lessons) -> None:
+    backend, data = Shelf(platform="openai"), lessons(20)
+    failed, done = ordered(data, backend, "failed"), ready(data, backend, "done")
+    backend.become(failed.job, JobStatus.FAILED)
+    failed.refresh()
+    done.delete_files()
+    assert len(backend.uploads) == 1
+    again = distill(
+        data, student=STUDENTS["openai"], name="failed", today=TODAY, wait=False, backends=[backend], again=True
+    )
+    assert (again.record.attempt, len(backend.uploads), len(backend.specs)) == (2, 2, 3)
+    assert backend.specs[-1].training == FileRef.parse(backend.files[0])
+
+
+def test_a_deletion_that_was_cut_short_is_finished_by_the_next(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = vendor()
+    run = ready(lessons(20), backend)
+    whole = str(run.model)
+    run.promote("step-1")
+
+    def refuse(what: str) -> None:
+        if what == f"delete {whole}":
+            raise errors.PermissionDenied("no", platform="openai")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backend, "hear", refuse)
+        with pytest.raises(errors.PermissionDenied):
+            run.delete_model()
+    assert str(get("r").model) == "openai:part-1", "nothing is said to be gone before all of it is"
+    assert [str(ref) for ref in run.delete_model()] == ["openai:part-1", whole]
+    assert run.model is None

@@ -116,3 +116,28 @@ def test_recorded_runs_are_picked_the_same_way(store: Store) -> None:
     assert jobs(store=store, since=date(2100, 1, 1)) == []
     with pytest.raises(errors.UsageError, match="no run is called"):
         jobs(store=store, after="zzz")
+
+
+class Oracle(acme.Backend):
+    """A platform that does not train."""
+
+    platform = "oracle"
+
+
+def test_everywhere_means_where_something_is_trained(store: Store) -> None:
+    backends = [account(name, [1]) for name in ("openai", "bedrock", "vertex")]
+    everywhere = jobs(at="all", backends=[*backends, Oracle()], store=store)
+    assert len(list(everywhere)) == 3
+    assert everywhere.troubles == {}
+    named = jobs(at=["oracle", "openai"], backends=[*backends, Oracle()], store=store)
+    assert len(list(named)) == 1
+    assert "does not train" in str(named.troubles["oracle"])
+
+
+def test_the_last_page_of_a_vendor_in_trouble_is_not_called_unknown(store: Store) -> None:
+    broken = account("openai", [1, 2])
+    broken.troubles = [errors.PermissionDenied("not yours", platform="openai")]
+    listed = jobs(at=["openai", "bedrock"], backends=[broken, account("bedrock", [3])], store=store)
+    listed.after = JobRef.parse("openai:job-2")
+    with pytest.raises(errors.PermissionDenied, match="not yours"):
+        list(listed)

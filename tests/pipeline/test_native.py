@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
-from cloudistill import Logs, Run, Store, check, distill, errors
-from cloudistill.core.job import Condition, JobStatus, PromptReport
+from cloudistill import JobSpec, Logs, Run, RunStatus, Store, check, distill, errors, submit
+from cloudistill.core.job import Condition, JobStatus, PromptReport, Vpc
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
-from cloudistill.pipeline import native
+from cloudistill.pipeline import native, preparing, verbs
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.platforms.platform import Pair, Platform, load
@@ -259,3 +261,142 @@ def test_no_prompts_are_judged_in_a_run_by_fine_tuning(lessons: Lessons) -> None
     run = go(lessons(120), vendor(), method="sft", teacher=None)
     with pytest.raises(errors.UsageError, match="not distilled by the vendor"):
         run.prompt_report()
+
+
+# -- money
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+class Mortal(Store):
+    """A store whose process dies at its n-th transaction, before or after it is durable."""
+
+    def __init__(self, where: Path, dies_at: int, *, durable: bool) -> None:
+        self.countdown, self.durable = dies_at, durable
+        super().__init__(where)
+
+    @contextmanager
+    def _writing(self) -> Generator[Connection]:
+        self.countdown -= 1
+        if self.countdown == 0 and not self.durable:
+            raise Killed
+        with super()._writing() as db:
+            yield db
+        if self.countdown == 0:
+            raise Killed
+
+
+@pytest.mark.parametrize(("source", "method", "durable"), [("file", "auto", True), ("logs", "native", False)])
+def test_killed_at_any_transaction_and_run_again_it_orders_once(
+    source: str, method: str, durable: bool, lessons: Lessons, tmp_path: Path
+) -> None:
+    data = lessons(120, answered=False) if source == "file" else None
+    options: dict[str, Any] = {"method": method} | ({} if data else {"logs": LOGS})
+    deaths = 0
+    for instant in range(1, 40):
+        bedrock, path = vendor(), tmp_path / f"{instant}.db"
+        try:
+            go(data, bedrock, store=Mortal(path, instant, durable=durable), **options)
+        except Killed:
+            deaths += 1
+        else:
+            break
+        with Store(path) as store:
+            run = go(data, bedrock, store=store, **options)
+            assert (run.method, run.status) == ("native", RunStatus.WAITING)
+        assert len({spec.marker for spec in bedrock.specs}) == len(bedrock.specs) == 1, instant
+    assert deaths > 6
+
+
+def test_auto_is_settled_anew_while_nothing_was_ordered(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, bedrock = lessons(120, answered=False), vendor()
+
+    def refuse(spec: JobSpec) -> None:
+        raise errors.InvalidRequest("this pair is gone", platform="bedrock", outcome="refused")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bedrock, "submit", refuse)
+        with pytest.raises(errors.InvalidRequest):
+            go(data, bedrock, method="auto")
+    assert Store().get("r").order["method"] == "native"
+    use(monkeypatch, strict(ended=date(2026, 12, 1)))
+    recipe = Recipe.of(teacher=PRO, method="auto")
+    setting = preparing.Setting(store=Store(), today=date(2026, 12, 5), backends={"bedrock": bedrock})
+    assert preparing.take_up(data, MICRO, "r", recipe, setting).recipe.method == "sft"
+
+
+def test_auto_keeps_the_method_of_an_order_in_doubt_even_by_force(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, bedrock = lessons(120, answered=False), vendor()
+    first = go(data, bedrock, method="auto")
+    first.store.update("r", job=None, status=RunStatus.UNCONFIRMED)
+    use(monkeypatch, strict(ended=date(2026, 12, 1)))
+    again = go(data, bedrock, method="auto", today=date(2026, 12, 5), force_new=True)
+    assert (again.method, again.job, len(bedrock.specs)) == ("native", first.job, 1)
+
+
+def test_another_attempt_of_a_native_run_has_its_own_marker(lessons: Lessons) -> None:
+    data, bedrock = lessons(120, answered=False), vendor()
+    first = go(data, bedrock)
+    bedrock.become(first.job, JobStatus.FAILED)
+    first.refresh()
+    assert go(data, bedrock, again=True).record.attempt == 2
+    assert go(data, bedrock, force_new=True).record.attempt == 3
+    assert len({spec.marker for spec in bedrock.specs}) == 3
+
+
+def test_held_out_rows_are_held_against_the_pairs_rules_too(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, strict(several_turns=False))
+    data, held_out = lessons(120, answered=False), lessons(20, seed=9, name="held-out.jsonl")
+    plain = [{"messages": [{"role": "user", "content": f"Question {number}?"}]} for number in range(120)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in plain))
+    turns = [{"role": role, "content": f"{role} {n}"} for n in range(2) for role in ("user", "assistant")]
+    held_out.write_text(json.dumps({"messages": turns}) + "\n")
+    with pytest.raises(errors.InvalidDataset, match=r"validation rows: .*native-turns"):
+        go(data, vendor(), validation=held_out)
+
+
+# -- orders placed complete
+
+
+def complete(**parts: Any) -> JobSpec:
+    told: dict[str, Any] = {"run": "own", "student": MICRO, "method": "native", "teacher": ModelRef.parse(PRO)} | parts
+    return JobSpec(**told)
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> acme.Vendor:
+    """The vendor that is found where nobody hands one in."""
+    bedrock = vendor()
+
+    def connect(_platform: str) -> acme.Vendor:
+        return bedrock
+
+    monkeypatch.setattr(verbs, "connected", connect)
+    return bedrock
+
+
+def test_a_complete_order_with_a_network_or_logs_is_placed_and_found_again(connected: acme.Vendor) -> None:
+    spec = complete(logs=LOGS, vpc=Vpc(subnet_ids=("a",), security_group_ids=("b",)))
+    assert submit(spec).job == submit(spec).job
+    assert connected.specs[0].logs == LOGS
+    assert len(connected.specs) == 1
+
+
+def test_a_complete_order_for_a_pair_that_has_ended_is_refused_and_not_recorded(connected: acme.Vendor) -> None:
+    with pytest.raises(errors.ModelUnavailable, match="2026-09-14"):
+        submit(complete(logs=LOGS, teacher=ModelRef.parse(PREMIER)))
+    assert (connected.specs, Store().runs()) == ([], [])
+
+
+def test_a_complete_order_that_was_placed_is_found_after_its_pair_has_ended(
+    connected: acme.Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(complete(logs=LOGS)).job
+    use(monkeypatch, strict(ended=date(2026, 1, 1)))
+    assert submit(complete(logs=LOGS)).job == job
+    with pytest.raises(errors.ModelUnavailable):
+        submit(complete(logs=LOGS, run="another"))

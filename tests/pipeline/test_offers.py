@@ -156,3 +156,8 @@ def test_rows_that_are_refused_anyway_ask_nobody(lessons: Lessons) -> None:
     with pytest.raises(errors.InvalidDataset):
         go(data, vendor)
     assert vendor.asked == []
+
+
+def test_a_service_that_serves_what_the_facts_call_ended_and_trains_it_no_more_is_believed_in_both() -> None:
+    told = findings(facts(ends=ENDED, training_ends=None), Offer(served=True, trains=False, says="LEGACY"))
+    assert told["takes-no-jobs"].is_error

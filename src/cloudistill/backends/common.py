@@ -26,15 +26,20 @@ from cloudistill.core.errors import (
     UsageError,
 )
 from cloudistill.core.finding import Finding
-from cloudistill.core.job import JobSpec
+from cloudistill.core.job import Checkpoint, JobSpec, StepMetrics
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.format import CannotCarry
 from cloudistill.platforms.hyperparameter import Value
 from cloudistill.platforms.platform import Limits, Platform, load
 
 MARKER, RUN, RENDERING = "cloudistill-marker", "cloudistill-run", "cloudistill-rendering"
+# aliases, because in the class of a backend its verb hides the type `list`
 Findings = list[Finding]
-"""What a preflight reports; a name of its own, because backends have a verb called `list`."""
+"""What `preflight` returns."""
+Metrics = list[StepMetrics]
+"""What `metrics` returns."""
+Kept = list[Checkpoint]
+"""What `checkpoints` returns."""
 
 Cause = tuple[tuple[type[Exception], ...], type[PlatformError], Outcome]
 """Exceptions of an SDK, the error of ours that they are, and what that leaves of a create."""

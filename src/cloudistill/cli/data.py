@@ -13,6 +13,7 @@ import typer
 
 from cloudistill.cli.output import JsonFlag, plain, say, show, show_findings
 from cloudistill.core.errors import UsageError
+from cloudistill.core.refs import ModelRef
 
 DataPath = Annotated[Path, typer.Argument(help="JSON Lines in OpenAI's, Bedrock's or Gemini's spelling.")]
 RenderingFlag = Annotated[
@@ -51,6 +52,7 @@ def check(
     """Every broken rule with line, rule and remedy; nothing is sent. Exit 3 if any row or rule is refused."""
     from cloudistill.pipeline import verbs
     from cloudistill.pipeline.estimating import estimate
+    from cloudistill.pipeline.recipe import ANSWER_TOKENS
 
     result = verbs.check(
         data,
@@ -62,15 +64,23 @@ def check(
         rendering=rendering,
         ask_service=ask,
     )
-    cost = estimate(result, result.student, today=day(today) or datetime.now(UTC).date())
+    cost = estimate(
+        result,
+        result.student,
+        today=day(today) or datetime.now(UTC).date(),
+        teacher=ModelRef.parse(teacher) if teacher else None,
+        teacher_max_tokens=ANSWER_TOKENS,
+        native=method == "native",
+    )
     if as_json:
         show(result.to_json() | {"estimate": cost.to_json()}, as_json=True)
     else:
         show_findings(result.findings)
         refused = len(result.refused_lines)
         say(f"{result.rows_in} rows: {result.rows_ok} fit {student}, {refused} refused", "bold")
-        say(result.tokens)
-        say(cost)
+        if result.rows_ok:
+            say(result.tokens)
+            say(cost)
     raise typer.Exit(3 if result.errors else 0)
 
 

@@ -24,7 +24,10 @@ def jobs(
         list[str] | None,
         typer.Option(metavar="PLATFORM", help="Ask these accounts, or `all`, for every job they have."),
     ] = None,
-    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only these: succeeded, running, …")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS", help="Only these: ready, waiting, …; with --at succeeded, running, …"),
+    ] = None,
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Begun on that day or later.")
     ] = None,
@@ -54,10 +57,11 @@ def _print_jobs(listed: Jobs, *, as_json: bool) -> None:
     """All that could be listed; a vendor in trouble hides no other's jobs, and is told at the end."""
     found = list(listed)
     rows = [_row(job, listed.runs.get(job.ref)) for job in found]
-    columns = ("job", "status", "created (UTC)", "run here", "vendor says", "base", "model")
+    columns = ("created (UTC)", "status", "run here", "job", "vendor says", "base", "model")
     fitting = len(columns) if out.width >= WIDE else 4
     grid = table("", columns[:fitting], [row[:fitting] for row in rows])
-    show([_document(job, listed.runs.get(job.ref)) for job in found], as_json, grid if found else "no such job")
+    nothing = "no job could be listed" if listed.troubles else "no such job"
+    show([_document(job, listed.runs.get(job.ref)) for job in found], as_json, grid if found else nothing)
     for platform, trouble in listed.troubles.items():
         say(f"{platform} could not be listed: {trouble}", "bold red")
     if listed.limit is not None and len(found) == listed.limit:
@@ -67,7 +71,7 @@ def _print_jobs(listed: Jobs, *, as_json: bool) -> None:
 
 def _row(job: Job, run: str | None) -> tuple[object, ...]:
     created = job.created and f"{job.created:%Y-%m-%d %H:%M}"
-    return (job.ref, job.status, created, run, job.native_status, job.base, job.model)
+    return (created, job.status, run, job.ref, job.native_status, job.base, job.model)
 
 
 def _document(job: Job, run: str | None) -> dict[str, Any]:

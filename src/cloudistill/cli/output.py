@@ -53,7 +53,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 def show(document: Any, as_json: bool, human: Any = None) -> None:
     """Print the document for scripts, or what a person would rather see."""
     if as_json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(document, ensure_ascii=False, default=str)
+        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")  # a lone surrogate as JSON's escape
     elif human is not None:
         out.print(human)
 

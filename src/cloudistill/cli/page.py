@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cloudistill.cli.plot import thinned
 from cloudistill.cli.showing import LOSSES, Told
 from cloudistill.demo.frame import ACCENT, INK, drawn, environment
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from cloudistill.pipeline.run import Run
 
 _WIDTH, _HEIGHT = 6.0, 2.6
+_MOST_POINTS, _MARKED = 1_000, 100  # more of them cannot be told apart on the page
 _COLOURS = {"training_loss": ACCENT, "validation_loss": INK}
 
 
@@ -57,10 +59,16 @@ def _draw(axes: Any, told: Told) -> None:
     axes.set_position((0.09, 0.14, 0.9, 0.82))
     axes.set_facecolor("none")
     for which, color in _COLOURS.items():
-        if points := told.loss(which):
+        if points := thinned(told.loss(which), _MOST_POINTS):
             steps, losses = zip(*points, strict=True)
             axes.plot(
-                steps, losses, color=color, marker="o", markersize=3, linewidth=1.4, label=which.replace("_", " ")
+                steps,
+                losses,
+                color=color,
+                marker="o" if len(points) <= _MARKED else "",
+                markersize=3,
+                linewidth=1.4,
+                label=which.replace("_", " "),
             )
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -37,9 +37,25 @@ def _span(points: Sequence[Point]) -> tuple[float, float]:
 
 def _joined(points: Sequence[Point], steps: int) -> list[Point]:
     """The points, and between two of them as many more as there are dots to cross."""
+    if len(points) > steps:
+        return list(points)
     between = [
         (x + (x_next - x) * part / steps, y + (y_next - y) * part / steps)
         for (x, y), (x_next, y_next) in pairwise(points)
         for part in range(steps)
     ]
-    return [*between, points[-1]] if len(points) <= steps else list(points)
+    return [*between, points[-1]]
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
+    """At most so many of the points, in their order: of each stretch the lowest and the highest."""
+    if len(points) <= most:
+        return list(points)
+    stretches = most // 2
+    ends = [len(points) * number // stretches for number in range(stretches + 1)]
+    kept = list[Point]()
+    for begin, end in pairwise(ends):
+        stretch = range(begin, end)
+        extremes = {choose(stretch, key=lambda number: points[number][1]) for choose in (min, max)}
+        kept += (points[number] for number in sorted(extremes))
+    return kept

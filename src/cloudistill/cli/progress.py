@@ -63,7 +63,8 @@ class Board:
 
     def close(self) -> None:
         """Leave the terminal as it was, whatever stopped the work."""
-        self._bars.stop()
+        if self._tasks:  # a bar that never began would leave an empty line
+            self._bars.stop()
 
     def _bar(self, event: Event) -> None:
         key = f"{event.run} {event.step}"

@@ -142,10 +142,14 @@ def delete(
     _require_consent(runs, files=files, model=model, yes=yes)
     documents: list[dict[str, Any]] = []
     for handle in handles:
-        gone = [*(handle.delete_model() if model else ()), *(handle.delete_files() if files else ())]
-        documents.append({"run": handle.name, "deleted": [str(ref) for ref in gone], "model": handle.model})
-        for ref in gone:
-            say(f"{handle.name}: deleted {ref}")
+        gone: list[str] = []
+        for remove in [*([handle.delete_model] if model else []), *([handle.delete_files] if files else [])]:
+            for ref in remove():  # said at once: what comes next may fail
+                gone.append(str(ref))
+                say(f"{handle.name}: deleted {ref}")
+        if not gone:
+            say(f"{handle.name}: nothing was left to delete", "dim")
+        documents.append({"run": handle.name, "deleted": gone, "model": handle.model})
     show(documents[0] if len(documents) == 1 else documents, as_json)
 
 

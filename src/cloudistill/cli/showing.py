@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOSSES = ("training_loss", "validation_loss")
+_LARGEST = 1e300  # beyond it no two can be subtracted; infinity is, and NaN is below nothing
 
 
 @dataclass(kw_only=True)
@@ -34,9 +35,9 @@ class Told:
     troubles: list[str] = field(default_factory=list[str])
 
     def loss(self, which: str) -> list[tuple[float, float]]:
-        """One of `LOSSES` by step, where it was measured."""
+        """One of `LOSSES` in the order of steps, where it was measured."""
         measured = [(step.step, getattr(step, which)) for step in self.metrics or ()]
-        return [(step, loss) for step, loss in measured if loss is not None and math.isfinite(loss)]
+        return sorted((step, loss) for step, loss in measured if loss is not None and abs(loss) < _LARGEST)
 
     def to_json(self) -> dict[str, Any]:
         """What was told as `show --json` prints it."""
@@ -45,8 +46,15 @@ class Told:
 
 
 def _plain_json(row: StepMetrics | Checkpoint | JobEvent) -> dict[str, Any]:
-    facts = asdict(row)
+    facts = _without_nan(asdict(row))
     return facts | {"model": str(row.model)} if isinstance(row, Checkpoint) else facts
+
+
+def _without_nan(value: Any) -> Any:
+    """The value with None for what is no number: JSON has no word for it."""
+    if isinstance(value, dict):
+        return {name: _without_nan(member) for name, member in cast("dict[str, Any]", value).items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def ask(run: Run, *, events: bool) -> Told:
@@ -62,6 +70,8 @@ def ask(run: Run, *, events: bool) -> Told:
     told.checkpoints = _if_told(run.checkpoints, told.troubles)
     if events:
         told.events = _if_told(run.events, told.troubles)
+    if run.record.facts.get("prompts") is None:  # it may not have been there yet when the job was done
+        _if_told(run.prompt_report, told.troubles)
     return told
 
 
@@ -134,6 +144,10 @@ def _judged(prompts: dict[str, Any] | None) -> str | None:
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        if not any(isinstance(member, dict | list) for member in members.values()):
+            return ", ".join(f"{name} {'?' if member is None else member}" for name, member in members.items())
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 

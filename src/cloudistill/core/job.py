@@ -138,13 +138,16 @@ class Job:
     trained_tokens: int | None = None
 
 
+Level = Literal["info", "warning", "error"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One line of what the vendor tells about a job; `kind` is the vendor's own word for the sort of event."""
 
     message: str
     at: datetime | None = None
-    level: Literal["info", "warning", "error"] = "info"
+    level: Level = "info"
     kind: str | None = None
 
 

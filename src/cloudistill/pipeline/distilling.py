@@ -181,7 +181,7 @@ def _submit(run: Run, training: FileRef | None, validation: FileRef | None) -> N
     )
     with _step(run, "submit"):
         job = submit_order(run, spec)
-    run.notify(Event(run=run.name, step="submit", message=f"{job.ref} {job.native_status}"))
+    run.notify(Event(run=run.name, step="submit", message=f"{job.ref} {job.native_status}".rstrip()))
 
 
 @contextmanager

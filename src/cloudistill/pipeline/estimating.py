@@ -66,7 +66,8 @@ def estimate(
     passes = (epochs, epochs) if epochs is not None else _epochs(model, check.rows_ok)
     rates = (price, price) if price is not None else _rates(model)
     taught = _teaching(check, teacher, teacher_max_tokens, answers)
-    unbounded = f"what {teacher} is asked beyond the {answers:,} rows, if {facts.title} makes prompts of its own"
+    beyond = f" beyond the {answers:,} rows" if check.rows_in else ""
+    unbounded = f"what {teacher} is asked{beyond}, if {facts.title} makes prompts of its own"
     unknown = [
         *(["the number of logged requests"] if native and not check.rows_in else []),
         *(["the number of epochs, which the vendor chooses"] if passes[1] is None else []),
@@ -118,8 +119,8 @@ def require_budget(estimate: Estimate, budget: float | None) -> None:
     if estimate.high is None:
         raise BudgetExceeded(
             f"a budget of {budget:.2f} USD was given, but the cost of training {estimate.student} is not known: "
-            f"missing {' and '.join(estimate.unknown)}. Give the price with --price (USD per million training "
-            "tokens) and the epochs with --set epochs=N, or leave the budget out"
+            f"missing {'; '.join(estimate.unknown)}. --price gives the price of training (USD per million tokens) and "
+            "--set epochs=N the epochs; where anything else is missing, leave the budget out"
         )
     if estimate.high > budget:
         raise BudgetExceeded(

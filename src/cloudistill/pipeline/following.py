@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -90,14 +91,18 @@ def promote(run: Run, name: str) -> None:
     run.store.note(run.name, "promote", "done", checkpoint=name, model=model)
 
 
+def cancel(run: Run) -> None:
+    """Ask the vendor to stop the job."""
+    job, backend = _unfinished(run, "cancel"), run.trains()
+    _tell(run, "cancel", job, backend.cancel)
+
+
 def pause(run: Run) -> None:
     """Ask the vendor to hold the job."""
     backend, job = run.trains(), _unfinished(run, "pause")
     if not isinstance(backend, Pauses):
         raise lacks(run, "cannot hold a job")
-    run.store.note(run.name, "pause", "begun", job=str(job))
-    once(backend, lambda: backend.pause(job))
-    run.store.note(run.name, "pause", "done", job=str(job))
+    _tell(run, "pause", job, backend.pause)
 
 
 def resume(run: Run) -> None:
@@ -105,9 +110,13 @@ def resume(run: Run) -> None:
     backend, job = run.trains(), _unfinished(run, "resume")
     if not isinstance(backend, Pauses):
         raise lacks(run, "cannot hold a job, so none goes on")
-    run.store.note(run.name, "resume", "begun", job=str(job))
-    once(backend, lambda: backend.resume(job))
-    run.store.note(run.name, "resume", "done", job=str(job))
+    _tell(run, "resume", job, backend.resume)
+
+
+def _tell(run: Run, verb: str, job: JobRef, request: Callable[[JobRef], None]) -> None:
+    run.store.note(run.name, verb, "begun", job=str(job))
+    once(run.trains(), lambda: request(job))
+    run.store.note(run.name, verb, "done", job=str(job))
 
 
 def _unfinished(run: Run, verb: str) -> JobRef:

@@ -42,7 +42,7 @@ def recorded(
     if after is not None:
         store.get(after)
         records = dropwhile(lambda record: record.name != after, records)
-        next(records)
+        next(records, None)
     fitting = (
         record for record in records if record.status == (wanted or record.status) and _begun(record.created, since)
     )
@@ -53,11 +53,13 @@ def recorded(
 class Jobs:
     """The tuning jobs of several accounts. Each pass asks the vendors anew, page by page, as far as it goes.
 
-    `runs` names the run here that a job belongs to. `troubles` holds, after a pass, what kept a vendor's jobs, or the
-    rest of them, from being listed; the others' are listed all the same.
+    With `everywhere` a platform that does not train is left out, else it is a trouble. `runs` names the run here that
+    a job belongs to. `troubles` holds, after a pass, what kept a vendor's jobs, or the rest of them, from being
+    listed; the others' are listed all the same.
     """
 
     at: tuple[str, ...]
+    everywhere: bool = False
     status: JobStatus | None = None
     since: date | None = None
     limit: int | None = None
@@ -80,8 +82,10 @@ class Jobs:
     def _listed(self, platform: str) -> Iterator[Job]:
         """One vendor's jobs, until there are no more, or it is in trouble."""
         try:
-            backend = trainer_of(connected(platform, self.backends))
-            pages = _Pages(backend)
+            backend = connected(platform, self.backends)
+            if self.everywhere and not isinstance(backend, Trains):
+                return
+            pages = _Pages(trainer_of(backend))
             while (job := ask(backend, pages.next, self.patience)) is not None:
                 yield job
         except CloudistillError as error:
@@ -92,6 +96,8 @@ class Jobs:
             if job.ref == after:
                 break
         else:
+            if trouble := self.troubles.get(after.platform):  # it may be among those that could not be listed
+                raise trouble
             raise UsageError(f"{str(after)!r} is none of the jobs of {', '.join(self.at)}: give one that was listed")
         yield from merged
 
@@ -118,6 +124,7 @@ def at_vendors(
     jobs = ((record.facts.get("job"), record.name) for record in reversed(store.runs()))
     return Jobs(
         at=tuple(platforms),
+        everywhere=EVERYWHERE in at,
         status=_word(JobStatus, status) if status else None,
         since=since,
         limit=limit,

@@ -71,19 +71,26 @@ def _answer(backend: Backend, student: ModelRef) -> str:
         return f"could not be asked: {error}"
 
 
+def unaskable(facts: Platform, backend: Backend) -> list[Finding]:
+    """A warning where the service was to be asked and there is no way to."""
+    if isinstance(backend, Offers):
+        return []
+    message = f"{facts.title} has no way to be asked about its models, so the facts decide."
+    return [Finding(rule="service-not-asked", message=message, remedy="", level="warning")]
+
+
 def _unasked(facts: Platform, model: Model, error: CloudistillError) -> Finding:
-    message = f"{facts.title} could not be asked about {model.id}, so the facts of {model.checked} decide: {error}."
+    why = str(error).rstrip(".")
+    message = f"{facts.title} could not be asked about {model.id}, so the facts of {model.checked} decide: {why}."
     return Finding(rule="service-not-asked", message=message, remedy="", level="warning")
 
 
 def _refusal(facts: Platform, model: Model, offer: Offer, today: date) -> Finding | None:
     """Why no job can be made by the service's word, where the facts know of no reason."""
     ref = f"{facts.name}:{model.id}"
-    if model.training_ended(today):
-        return None
-    if not _serves(offer, today):
+    if not _serves(offer, today) and not model.training_ended(today):
         rule, what = "not-served", f"does not serve {ref}"
-    elif offer.trains is False:
+    elif _serves(offer, today) and offer.trains is False and not _takes_no_more(model, today):
         rule, what = "takes-no-jobs", f"takes no tuning jobs for {ref}"
     else:
         return None
@@ -112,8 +119,13 @@ def _corrections(model: Model, offer: Offer, today: date) -> Iterator[tuple[str,
     elif offer.ends is not None and offer.ends != model.ends:
         change = {"ends": offer.ends, "ends_no_sooner_than": False}
         yield "another-end", _end(model), change
-    if serves and offer.trains and model.training_ends is not None and today >= model.training_ends:
+    if serves and offer.trains and _takes_no_more(model, today):
         yield "still-trains", f"it takes no new jobs since {model.training_ends}", {"training_ends": None}
+
+
+def _takes_no_more(model: Model, today: date) -> bool:
+    """Whether the facts close the model to new jobs, whenever it ends."""
+    return model.training_ends is not None and today >= model.training_ends
 
 
 def _serves(offer: Offer, today: date) -> bool:

@@ -118,17 +118,24 @@ def _source(data: str | Path | None, recipe: Recipe) -> Dataset | None:
 
 
 def _settled(asked: Asked, setting: Setting) -> Asked:
-    """With its method chosen; a run that was recorded keeps the one it has, however dates pass."""
+    """With its method chosen; a run for which money may have moved keeps the one it has, however dates pass."""
     if asked.recipe.method != "auto":
         return _ordered(asked, asked.recipe.method)
-    record = None if setting.force_new else setting.store.find(asked.name)
-    if record is not None:
+    record = setting.store.find(asked.name)
+    if record is not None and _keeps_method(Run(setting.store, record), setting):
         kept = _ordered(asked, record.order["method"], record.facts.get("method_reason"))
         if kept.order == record.order:
             return kept
     chosen, why = native.decide(asked.recipe, asked.student, asked.dataset, asked.backend, setting.today)
     setting.notify(Event(run=asked.name, step="method", message=f"method {chosen}: {why}"))
     return _ordered(asked, chosen, why)
+
+
+def _keeps_method(run: Run, setting: Setting) -> bool:
+    """Whether the method was settled for good: an order was sent, or a teacher of ours may have answered already."""
+    if setting.force_new:
+        return run.job is None and run.is_ordered()  # in doubt: it is looked for before another is paid
+    return run.method == "sft" or run.is_ordered()
 
 
 def _ordered(asked: Asked, method: Method, why: str | None = None) -> Asked:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import Deletes
 from cloudistill.core.errors import UsageError
+from cloudistill.core.job import RunStatus
 from cloudistill.core.refs import FileRef, ModelRef
 from cloudistill.pipeline.following import lacks
 from cloudistill.pipeline.retry import ask
@@ -44,7 +45,8 @@ def delete_model(run: Run) -> list[ModelRef]:
         run.store.note(run.name, "delete model", "done", model=model)
     if models:
         gone: dict[str, Any] = dict.fromkeys(("model", "trained", "final_model", "checkpoint", "deployment"))
-        warning = f"its model {models[-1]} was deleted on {datetime.now(UTC):%Y-%m-%d}; --force-new trains another"
+        deleted = f"its model {models[-1]} was deleted on {datetime.now(UTC):%Y-%m-%d}; --force-new trains another"
+        warning = "; ".join(filter(None, [facts.get("warning"), deleted]))  # the earlier one may name what is left
         run.record = run.store.update(run.name, **gone, warning=warning)
     return [ModelRef.parse(model) for model in models]
 
@@ -62,7 +64,13 @@ def _require_unused(run: Run, files: set[str]) -> None:
     """Files are stored by content: another run's order may name the very same."""
     for record in run.store.runs():
         shared = files & {record.facts.get(role) for role in ROLES}
-        if record.name == run.name or not shared or record.status.is_final:
+        if record.name == run.name or not shared or _has_trained(record.status):
             continue
-        if not replace(run, record=record).refresh().status.is_final:  # the record may be older than the job's end
+        other = replace(run, record=record, _trainer=None)  # its payer is looked at anew
+        if not _has_trained(other.refresh().status):  # the record may be older than the job's end
             raise UsageError(f"{min(shared)} is what run {record.name!r} trains on: delete once that is finished")
+
+
+def _has_trained(status: RunStatus) -> bool:
+    """Whether no job reads the files any more; a look at what is being deployed would order the deployment."""
+    return status.is_final or status is RunStatus.DEPLOYING

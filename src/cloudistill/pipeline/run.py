@@ -92,14 +92,7 @@ class Run:
 
     def cancel(self) -> Run:
         """Ask the vendor to stop the job; it may take a while, and what is trained so far is billed."""
-        if self.status is not RunStatus.DEPLOYING:  # there the job is done, and a look would order the deployment
-            self.refresh()
-        if self.job is None or self.status.is_final or self.status is RunStatus.DEPLOYING:
-            raise UsageError(f"run {self.name!r} is {self.status}: there is no job to cancel")
-        backend, ref = self.trains(), self.job
-        self.store.note(self.name, "cancel", "begun", job=str(ref))
-        once(backend, lambda: backend.cancel(ref))
-        self.store.note(self.name, "cancel", "done", job=str(ref))
+        following.cancel(self)
         return self
 
     def events(self) -> list[JobEvent]:

@@ -14,9 +14,10 @@ R = TypeVar("R", FileRef, JobRef, ModelRef)
 
 
 def to_json(spec: JobSpec) -> dict[str, Any]:
-    """The order as plain JSON."""
+    """The order as plain JSON, equal to what is read back."""
     refs = {name: getattr(spec, name) for name in ("student", "teacher", "training", "validation")}
-    return asdict(spec) | {name: str(ref) if ref else None for name, ref in refs.items()}
+    plain = asdict(spec) | {name: str(ref) if ref else None for name, ref in refs.items()}
+    return json.loads(json.dumps(plain))
 
 
 def said(order: dict[str, Any]) -> dict[str, Any]:

@@ -283,6 +283,7 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
     """Place a complete order under the run `spec.run`; placed before, it is found and not paid again.
 
     Raises:
+        ModelUnavailable: of the method native, and the vendor distils this pair no more today, or never did.
         RunConflict: the run exists with another order or payer.
         PlatformError, OutcomeUnknown: as their names say.
     """
@@ -290,6 +291,8 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
     backend = connected(spec.student.platform)
     order = specs.to_json(spec) | {"marker": None}
     record = store.find(spec.run)
+    if spec.method == "native" and not (record and Run(store, record).is_ordered()):
+        _require_pair(spec, backend)
     if record is None:
         payer = once(backend, backend.payer)
         record = store.add(spec.run, status=RunStatus.PLANNED, payer=payer, order=order, facts={})
@@ -300,6 +303,11 @@ def submit(spec: JobSpec, *, store: Store | None = None, doubt: Doubt | None = N
     if run.job is None:
         submit_order(run, spec if spec.marker else specs.marked(spec, run.record.attempt))
     return run
+
+
+def _require_pair(spec: JobSpec, backend: Backend) -> None:
+    recipe = Recipe.of(method=spec.method, teacher=spec.teacher, logs=spec.logs)
+    vetting.check_pair(recipe, spec.student, backend, datetime.now(UTC).date())
 
 
 def get(name: str, *, store: Store | None = None) -> Run:

@@ -41,6 +41,7 @@ def check_data(dataset: Dataset, student: ModelRef, recipe: Recipe, today: date,
         platform=facts,
     )
     if backend is not None:
+        against = [*against, *offers.unaskable(facts, backend)]
         hourly = recipe.allow_hourly
         checked = offers.heard(checked, facts, backend, today=today, teacher=recipe.teacher, allow_hourly=hourly)
     return replace(checked, findings=(*against, *checked.findings))
@@ -69,7 +70,16 @@ def _check_method(asked: Asked, setting: Setting) -> list[Finding]:
     """
     if not asked.is_native:
         return []
-    findings = native.findings(asked.recipe, asked.student, asked.backend, setting.today)
+    return check_pair(asked.recipe, asked.student, asked.backend, setting.today)
+
+
+def check_pair(recipe: Recipe, student: ModelRef, backend: Backend, today: date) -> list[Finding]:
+    """What the vendor's own distillation of this pair warns of.
+
+    Raises:
+        ModelUnavailable: it cannot be ordered, whatever the rows.
+    """
+    findings = native.findings(recipe, student, backend, today)
     if errors := [finding for finding in findings if finding.is_error]:
         raise ModelUnavailable(str(errors[0]), errors)
     return findings
@@ -79,9 +89,13 @@ def _checked(asked: Asked, setting: Setting) -> Check:
     """The rows and models held against the facts alone."""
     if asked.dataset is None:
         return _unread(asked, setting)
+    return _held(asked, _as_prompts(asked, asked.dataset), setting, answered=asked.recipe.teacher is None)
+
+
+def _as_prompts(asked: Asked, dataset: Dataset) -> Dataset:
+    """The rows with what the pair has against each, where the vendor runs the teacher."""
     pair = native.pair_of(asked.recipe, asked.student) if asked.is_native else None
-    dataset = native.Prompts(asked.dataset, pair) if pair else asked.dataset
-    return _held(asked, dataset, setting, answered=asked.recipe.teacher is None)
+    return native.Prompts(dataset, pair) if pair else dataset
 
 
 def _unread(asked: Asked, setting: Setting) -> Check:
@@ -166,7 +180,7 @@ def _check_validation(asked: Asked, setting: Setting) -> None:
     """The held-out rows that the vendor reports its loss on; none of them may be refused."""
     if asked.recipe.validation is None:
         return
-    dataset = Dataset(asked.recipe.validation)
+    dataset = _as_prompts(asked, Dataset(asked.recipe.validation))
     checked = _held(asked, dataset, setting, answered=True)
     broken = [finding for finding in checked.errors if finding.line]
     if broken:
@@ -185,8 +199,8 @@ def refuse_rows(checked: Check, allowed: int) -> None:
         raise ModelUnavailable(str(model[0]), errors)
     if refused > allowed:
         raise InvalidDataset(
-            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check` lists "
-            f"them all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
+            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check --json` "
+            f"lists them all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
             errors,
         )
     if whole := [finding for finding in errors if not finding.line]:

@@ -10,13 +10,10 @@ from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.bedrock import answers, offers, orders, preflight, removal, reports, rules
 from cloudistill.backends.bedrock.outputs import Outputs
 from cloudistill.backends.bedrock.setup import Setup
-from cloudistill.backends.common import RENDERING, Findings, unusable
+from cloudistill.backends.common import RENDERING, Findings, Metrics, unusable
 from cloudistill.core.errors import NotFound, PermissionDenied, UsageError
-from cloudistill.core.job import Deployment, Job, JobEvent, JobSpec, JobStatus, Offer, PromptReport, StepMetrics
+from cloudistill.core.job import Deployment, Job, JobEvent, JobSpec, JobStatus, Offer, PromptReport
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
-
-Metrics = list[StepMetrics]
-"""What `metrics` returns; a name of its own, because the backend has a verb called `list`."""
 
 
 class BedrockBackend(Setup):

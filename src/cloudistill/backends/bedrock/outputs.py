@@ -8,8 +8,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-LARGEST = 64 * 2**20
-"""Bytes: a larger file is not opened."""
+from cloudistill.backends.figures import LARGEST
 
 MOST = 5_000
 """Keys: no more are listed."""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from cloudistill.backends import figures
 from cloudistill.backends.bedrock.orders import STAGES
 from cloudistill.backends.bedrock.outputs import Outputs
 from cloudistill.backends.common import unusable
-from cloudistill.core.job import JobEvent, JobStatus, PromptReport, StepMetrics
+from cloudistill.core.job import JobEvent, JobStatus, Level, PromptReport, StepMetrics
 from cloudistill.platforms.platform import load
 
-Level = Literal["info", "warning", "error"]
 _METRICS = re.compile(r"(step_wise_training_metrics|validation_metrics)\.csv$")
 _PROMPTS = re.compile(r"(prompt|insight|accept|reject).*\.jsonl?$", re.IGNORECASE)
 _LEVELS: dict[JobStatus, Level] = {
@@ -26,6 +24,7 @@ _LEVELS: dict[JobStatus, Level] = {
     JobStatus.STOPPING: "warning",
     JobStatus.CANCELLED: "warning",
 }
+_COLUMNS = {"epoch": "epoch_number", "training_loss": "training_loss", "validation_loss": "validation_loss"}
 _BEGUN = "InProgress"
 _VERDICTS = ("accepted", "rejected")
 Verdict = tuple[str, tuple[str, ...]]
@@ -66,14 +65,7 @@ def _level(word: str) -> Level:
 
 def metrics(job: Mapping[str, Any], outputs: Outputs) -> list[StepMetrics]:
     """The steps of the CSV files; without them the job's own last losses, as one step; else nothing."""
-    steps: dict[int, StepMetrics] = {}
-    for key in outputs.keys(_METRICS):
-        for row in _rows(outputs, key):
-            number = _number(row.get("step_number"))
-            if number is not None:
-                step = int(number) + 1  # Bedrock counts from 0
-                steps[step] = _with(steps.get(step, StepMetrics(step=step)), row)
-    return [steps[step] for step in sorted(steps)] or _last(job)
+    return figures.steps(_measured(row) for key in outputs.keys(_METRICS) for row in _rows(outputs, key)) or _last(job)
 
 
 def _rows(outputs: Outputs, key: str) -> Iterator[Mapping[str, Any]]:
@@ -83,11 +75,10 @@ def _rows(outputs: Outputs, key: str) -> Iterator[Mapping[str, Any]]:
         raise unusable("bedrock", outputs.uri(key), str(error)) from error
 
 
-def _with(step: StepMetrics, row: Mapping[str, Any]) -> StepMetrics:
-    """The step with what a row adds to it."""
-    columns = {"epoch": "epoch_number", "training_loss": "training_loss", "validation_loss": "validation_loss"}
-    told = {member: _number(row.get(column)) for member, column in columns.items()}
-    return replace(step, **{member: value for member, value in told.items() if value is not None})
+def _measured(row: Mapping[str, Any]) -> figures.Row:
+    step = figures.number(row.get("step_number"))
+    read = {member: figures.number(row.get(column)) for member, column in _COLUMNS.items()}
+    return (None if step is None else step + 1), read  # Bedrock counts from 0
 
 
 def _last(job: Mapping[str, Any]) -> list[StepMetrics]:
@@ -96,14 +87,6 @@ def _last(job: Mapping[str, Any]) -> list[StepMetrics]:
     if training is None and validation is None:
         return []
     return [StepMetrics(step=1, training_loss=training, validation_loss=validation)]
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 # -- prompts

@@ -12,6 +12,8 @@ from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.common import (
     MARKER,
     Findings,
+    Kept,
+    Metrics,
     checked_secret,
     host_of,
     require_secure,
@@ -22,7 +24,7 @@ from cloudistill.backends.common import (
 from cloudistill.backends.openai import answers, errors, offers, orders, preflight, removal, reports, results, uploads
 from cloudistill.backends.openai.pages import every, page
 from cloudistill.core.errors import PlatformError
-from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, Offer, StepMetrics
+from cloudistill.core.job import Job, JobEvent, JobSpec, Offer
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.platforms.platform import load
 
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
 NEWEST = 2_000
 """How many of a job's events are read: OpenAI gives the newest first, and a long job has a hundred thousand."""
 _PAGE = 100
-Metrics = list[StepMetrics]
-Kept = list[Checkpoint]
-"""What `metrics` and `checkpoints` return; names of their own, because the backend has a verb called `list`."""
 
 
 class OpenAIBackend:
@@ -183,13 +182,13 @@ class OpenAIBackend:
 
     # -- how a job goes
 
-    def events(self, ref: JobRef, *, newest: int | None = NEWEST) -> Iterator[JobEvent]:
-        """The job's events, oldest first. Above `newest` the older ones are left out, which the first line says."""
+    def events(self, ref: JobRef) -> Iterator[JobEvent]:
+        """The job's events, oldest first. Above `NEWEST` the older ones are left out, which the first line says."""
         asked = f"GET /fine_tuning/jobs/{ref.id}/events"
-        told = [reports.to_event(found, asked) for found in self._events(ref, newest)]
-        if newest is not None and len(told) > newest:
-            yield JobEvent(message=f"older events are left out here: these are the newest {newest:,}", level="warning")
-        yield from reports.oldest_first(told[:newest])
+        told = [reports.to_event(found, asked) for found in self._events(ref)]
+        if len(told) > NEWEST:
+            yield JobEvent(message=f"older events are left out here: these are the newest {NEWEST:,}", level="warning")
+        yield from reports.oldest_first(told[:NEWEST])
 
     def metrics(self, ref: JobRef) -> Metrics:
         """What the job's result files say; as long as they say nothing, what is in its newest events."""
@@ -197,13 +196,13 @@ class OpenAIBackend:
         told = reports.steps(row for file in named for row in self._result(file))
         return told or reports.steps(self._measured(ref))
 
-    def _events(self, ref: JobRef, newest: int | None) -> Iterator[Any]:
-        """Newest first, and one more than `newest` if there are more."""
+    def _events(self, ref: JobRef) -> Iterator[Any]:
+        """Newest first, and one more than `NEWEST` if there are more."""
         jobs, asked = self.client.fine_tuning.jobs, f"GET /fine_tuning/jobs/{ref.id}/events"
-        return islice(every(lambda: jobs.list_events(ref.id, limit=_PAGE), asked), newest and newest + 1)
+        return islice(every(lambda: jobs.list_events(ref.id, limit=_PAGE), asked), NEWEST + 1)
 
     def _measured(self, ref: JobRef) -> Iterator[Mapping[str, Any]]:
-        for event in self._events(ref, NEWEST):
+        for event in self._events(ref):
             if getattr(event, "type", None) == reports.METRICS:
                 yield reports.measured_by(event)
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from cloudistill.backends import figures
 from cloudistill.backends.common import unusable
 from cloudistill.backends.openai.orders import time_of
-from cloudistill.core.job import Checkpoint, JobEvent, StepMetrics
+from cloudistill.core.job import Checkpoint, JobEvent, Level, StepMetrics
 from cloudistill.core.refs import JobRef, ModelRef
 
 METRICS = "metrics"
 """OpenAI's word for the events that hold measurements."""
 
-_LEVELS: dict[str, Literal["info", "warning", "error"]] = {"warn": "warning", "error": "error"}
+_LEVELS: dict[str, Level] = {"warn": "warning", "error": "error"}
 # the first that is told counts: a loss over the whole validation file outweighs one over a batch of it
 _COLUMNS = {
     "training_loss": ("train_loss",),
@@ -76,20 +75,12 @@ def to_checkpoint(found: Any, ref: JobRef, asked: str) -> Checkpoint:
 
 def steps(rows: Iterable[Mapping[str, Any]]) -> list[StepMetrics]:
     """What was measured at each step; rows about the same step are one."""
-    found: dict[int, StepMetrics] = {}
-    for row in rows:
-        step = _number(row.get("step"))
-        if step is not None:
-            number = int(step)
-            found[number] = _with(found.get(number, StepMetrics(step=number)), row)
-    return [found[number] for number in sorted(found)]
+    return figures.steps((figures.number(row.get("step")), _told(row)) for row in rows)
 
 
-def _with(step: StepMetrics, row: Mapping[str, Any]) -> StepMetrics:
-    """The step with what a row adds to it."""
-    told = {member: [_number(row.get(name)) for name in names] for member, names in _COLUMNS.items()}
-    firsts = {member: next((value for value in values if value is not None), None) for member, values in told.items()}
-    return replace(step, **{member: value for member, value in firsts.items() if value is not None})
+def _told(row: Mapping[str, Any]) -> dict[str, float | None]:
+    read = {member: (figures.number(row.get(name)) for name in names) for member, names in _COLUMNS.items()}
+    return {member: next((value for value in values if value is not None), None) for member, values in read.items()}
 
 
 def measured_by(event: Any) -> Mapping[str, Any]:
@@ -131,12 +122,3 @@ def _decoded(content: bytes) -> str:
         return base64.b64decode(content).decode("utf-8-sig", "replace")
     except ValueError:
         return ""
-
-
-def _number(value: object) -> float | None:
-    """A finite number, however it is spelt; None for anything else."""
-    try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloudistill.backends.figures import LARGEST
+
 if TYPE_CHECKING:
     from openai import OpenAI
 
-LARGEST = 64 * 2**20
-"""Bytes: a larger file is not read."""
 _CHUNK = 2**16
 
 

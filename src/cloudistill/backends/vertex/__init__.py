@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
-from cloudistill.backends.common import MARKER, Findings, training_file, unusable
+from cloudistill.backends.common import MARKER, Findings, Kept, Metrics, training_file, unusable
 from cloudistill.backends.vertex import answers, native, orders, preflight, removal, reports
 from cloudistill.backends.vertex.bucket import FOLDER, split
 from cloudistill.backends.vertex.setup import Setup
 from cloudistill.core.errors import UsageError
-from cloudistill.core.job import Checkpoint, Job, JobEvent, JobSpec, PromptReport, StepMetrics
+from cloudistill.core.job import Job, JobEvent, JobSpec, PromptReport
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from google.genai.types import CreateTuningJobConfig, TunedModel, TuningJob
-
-Metrics = list[StepMetrics]
-Kept = list[Checkpoint]
 
 
 class VertexBackend(Setup):

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from cloudistill.backends.backend import load_sdk
+from cloudistill.backends.figures import LARGEST
 from cloudistill.core.errors import UsageError
 from cloudistill.core.refs import FileRef
 
 FOLDER = "cloudistill"
 """What is ours in a bucket lies under it."""
 CHUNK = 8 * 1024 * 1024
-LARGEST = 64 * 2**20
-"""Bytes: a larger result file is not opened."""
 
 
 class Bucket:

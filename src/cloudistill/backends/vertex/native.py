@@ -40,7 +40,7 @@ def require_place(spec: JobSpec, location: str) -> None:
         raise missing(
             "pair-not-in-region",
             f"Vertex distils {pair.teacher} into {pair.student} in {', '.join(places)}, not in {location}.",
-            f"Set GOOGLE_CLOUD_LOCATION={pair.region}.",
+            f"Set GOOGLE_CLOUD_LOCATION={pair.region}{'' if is_open(pair.student) else ', or use --method sft'}.",
         )
 
 
@@ -50,10 +50,10 @@ def is_open(student: str) -> bool:
 
 
 def members(spec: JobSpec, outputs: str) -> dict[str, Any]:
-    """What the create request of a distillation holds beside the files; `outputs` is the folder for open weights.
+    """What a distillation's request holds beside the files; `outputs` is the folder for open weights, else empty.
 
     Raises:
         UsageError: Vertex never distilled this pair.
     """
     own: dict[str, Any] = {"method": "DISTILLATION", "baseTeacherModel": pair_of(spec).teacher}
-    return own | ({"outputUri": outputs} if is_open(spec.student.id) else {})
+    return own | ({"outputUri": outputs} if outputs else {})

@@ -43,12 +43,12 @@ _OF_OTHER_METHODS = {
     "tuned_teacher_model_source",
     "validation_dataset_uri",
 }
-# strict, because the location becomes a host's name, and the rest a path that is deleted
-_PLACE = r"projects/[a-z0-9][a-z0-9.:-]*/locations/([a-z0-9-]+)/"
-_RESOURCE = re.compile(_PLACE + r"([A-Za-z]+)/[A-Za-z0-9_-]+(?:@[a-z0-9-]+)?")
 _OURS_IN_DISTILLATION = _OURS | {"base_teacher_model", "batch_size", "learning_rate", "output_uri"}
 # of no public contract is sft_loss_weight_multiplier: whom Google has let in may pass it
 _OF_DISTILLATION = {"base_teacher_model", "sft_loss_weight_multiplier"}
+# strict, because the location becomes a host's name, and the rest a path that is deleted
+_PLACE = r"projects/[a-z0-9][a-z0-9.:-]*/locations/([a-z0-9-]+)/"
+_RESOURCE = re.compile(_PLACE + r"([A-Za-z]+)/[A-Za-z0-9_-]+(?:@[a-z0-9-]+)?")
 _NOT_NAMED = "the job has succeeded, but Vertex does not name what came out of it yet"
 _IN_PART = "the job succeeded in part only; the model may have seen less than the file"
 _NOT_SERVED = (
@@ -57,10 +57,10 @@ _NOT_SERVED = (
 )
 
 
-def create_config(spec: JobSpec, outputs: str = "") -> CreateTuningJobConfig:
+def create_config(spec: JobSpec, outputs: str) -> CreateTuningJobConfig:
     """The configuration of the tuning request: exactly one tuning spec, supervised or distillation.
 
-    `outputs` is the folder that open weights are written to.
+    `outputs` is the folder that open weights are written to; empty for any other student.
 
     Raises:
         UsageError: the order holds what Vertex cannot take.

@@ -47,14 +47,14 @@ def remove(rest: Rest, ref: ModelRef, tuned: TunedModel | None) -> None:
             f"{ref} was made by no tuning job of this location: name the model, or set GOOGLE_CLOUD_LOCATION to where "
             "it was tuned"
         )
-    model, made = _stem((tuned.model if tuned else None) or ref.id), endpoints_of(tuned) if tuned else []
+    model, own = _stem((tuned.model if tuned else None) or ref.id), endpoints_of(tuned) if tuned else []
     if tuned and served and ref.id != tuned.endpoint:
-        _wait_for(_left(rest, [ref.id], model, made))
+        _wait_for(_left(rest, [ref.id], model, own))
         return
     found = rest.get(model)
     _require_alone(rest, model)
     model = _called(found) or model
-    _wait_for(_left(rest, [*made, *_deployed_at(found)], model, made))
+    _wait_for(_left(rest, [*own, *_deployed_at(found)], model, own))
     if not _without_model(rest, model):
         _wait_for([model])
 
@@ -74,9 +74,9 @@ def _require_alone(rest: Rest, model: str) -> None:
         )
 
 
-def _left(rest: Rest, endpoints: list[str], model: str, made: list[str]) -> list[str]:
+def _left(rest: Rest, endpoints: list[str], model: str, own: list[str]) -> list[str]:
     """The endpoints that Google is still taking down, once everything that can be done now is done."""
-    return [name for name in dict.fromkeys(endpoints) if not _without_endpoint(rest, name, model, ours=name in made)]
+    return [name for name in dict.fromkeys(endpoints) if not _without_endpoint(rest, name, model, ours=name in own)]
 
 
 def _without_endpoint(rest: Rest, name: str, model: str, *, ours: bool) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from cloudistill.backends import figures
 from cloudistill.backends.vertex.orders import kind_of
-from cloudistill.core.job import Checkpoint, JobEvent, JobStatus, PromptReport, StepMetrics
+from cloudistill.core.job import Checkpoint, JobEvent, JobStatus, Level, PromptReport, StepMetrics
 from cloudistill.core.refs import ModelRef
 from cloudistill.platforms.platform import load
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LABELLED = "distillation_labelled_dataset.jsonl"
 """The teacher's answers, under the output folder of an open model's distillation."""
 
-Level = Literal["info", "warning", "error"]
 _LEVELS: dict[JobStatus, Level] = {JobStatus.FAILED: "error", JobStatus.CANCELLED: "warning"}
 
 
@@ -77,14 +76,15 @@ def steps(lines: Iterable[str]) -> list[StepMetrics]:
 
     Rows of one step are put together: training and validation may be told apart.
     """
-    found: dict[int, dict[str, float]] = {}
-    for row in map(_plain, _rows(lines)):
-        step, read = _number(row.get("step")), {ours: _number(row.get(name)) for ours, name in _NAMES.items()}
-        told = {name: value for name, value in read.items() if value is not None}
-        if step is not None and told:
-            epoch = _number(row.get("epoch"))
-            found.setdefault(int(step), {}).update(told if epoch is None else told | {"epoch": epoch})
-    return [StepMetrics(step=step, **found[step]) for step in sorted(found)]
+    rows = map(_plain, _rows(lines))
+    return figures.steps((figures.number(row.get("step")), told) for row in rows if (told := _told(row)))
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """The figures in a row; none of one that tells its epoch alone."""
+    read = {ours: figures.number(row.get(name)) for ours, name in _NAMES.items()}
+    measures = any(figure is not None for figure in read.values())
+    return read | {"epoch": figures.number(row.get("epoch"))} if measures else {}
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -106,15 +106,6 @@ def _rows(lines: Iterable[str]) -> Iterator[Mapping[Any, Any]]:
             continue
         if isinstance(value, dict):
             yield cast("dict[str, Any]", value)
-
-
-def _number(value: object) -> float | None:
-    """A finite number, however it is spelt; None for anything else."""
-    try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 # -- checkpoints
