@@ -23,14 +23,16 @@ check: $(SET_UP) ## formatting, lint, types, and which room may know which
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-bench: $(SET_UP) ## run every benchmark in bench/
-	@set -e; for file in bench/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+bench: $(SET_UP) ## run every benchmark in bench/ but peers.py, which downloads 2 GB
+	@missed=; for file in $(filter-out bench/_%.py bench/peers.py,$(wildcard bench/*.py)); do echo "$$file"; \
+	  $(BIN)/python "$$file" || missed="$$missed $$file"; done; test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
 docs: $(SET_UP) ## build the documentation site in build/docs; a warning is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/docs
 
 tables: $(SET_UP) ## write the reference tables anew from the code and the facts
 	$(BIN)/python docs/tables.py
+	PYTHONPATH=. $(BIN)/python -m tests.contracts.table
 
 dist: $(SET_UP) ## build wheel and sdist in dist; `make test` tries both in an empty environment
 	rm -rf dist

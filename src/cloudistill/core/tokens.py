@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -33,7 +34,7 @@ class Counter(Protocol):
     how: str
 
     def count(self, example: Example) -> Count:
-        """The tokens of one example."""
+        """The tokens of one example; this takes about as long as reading it, or longer."""
         ...
 
 
@@ -51,7 +52,7 @@ class Tokenized:
     def count(self, example: Example) -> Count:
         """The tokens of one example."""
         said = sum(self._length(text) for text in _said(example))
-        words = self._length(" ".join(word for tool in example.tools for word in _words(to_builtins(tool))))
+        words = self._length(" ".join(_words(to_builtins(example.tools))))
         offered = self._length(_offered(example).decode())
         likely = said + offered + PER_MESSAGE * len(example.messages)
         return Count(said + min(words, offered), likely, likely)
@@ -73,6 +74,11 @@ class Reckoned:
         return Count(length // 6, length // 4 + markup, length // 3 + markup)
 
 
+def most(example: Example, line: bytes) -> int:
+    """More tokens than this the example has not, by any count: none is shorter than a byte of its `line` of JSON."""
+    return len(line) + PER_MESSAGE * len(example.messages)
+
+
 def counter(tokenizer: str | None) -> Counter:
     """The best counter there is for a vendor whose tokenizer is `tokenizer`; None where that is not public."""
     encoding = _encoding(tokenizer) if tokenizer else None
@@ -83,11 +89,17 @@ def counter(tokenizer: str | None) -> Counter:
 
 def _encoding(name: str) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of how it opens its vocabulary
-            return import_module("bpe_openai").get_encoding(name)
+        return _built(import_module("bpe_openai"), name)
     except ModuleNotFoundError:  # the `tokens` extra is not installed
         return None
+
+
+@cache
+def _built(package: Any, name: str) -> Any:
+    """The tokenizer, whose tables take a twentieth of a second to build."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of how it opens its vocabulary
+        return package.get_encoding(name)
 
 
 def _said(example: Example) -> Iterator[str]:
@@ -103,16 +115,22 @@ def _offered(example: Example) -> bytes:
     return dump(example.tools) if example.tools else b""
 
 
-def _words(value: Any) -> Iterator[str]:
-    """What a reader of a tool definition must be told: its texts and the names of its arguments."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _words(value: Any) -> list[str]:
+    """What a reader of tool definitions must be told: their texts and the names of their arguments."""
+    found: list[str] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: Any, found: list[str]) -> None:
+    if type(value) is str:
+        found.append(value)
+    elif type(value) is dict:
         members = cast("dict[str, Any]", value)
         properties: Any = members.get("properties")
-        yield from cast("dict[str, Any]", properties) if isinstance(properties, dict) else ()
+        found += cast("dict[str, Any]", properties) if type(properties) is dict else ()
         for inner in members.values():
-            yield from _words(inner)
-    elif isinstance(value, list):
-        for inner in cast("list[Any]", value):
-            yield from _words(inner)
+            _gather(inner, found)
+    elif type(value) in (list, tuple):
+        for inner in cast("Iterable[Any]", value):
+            _gather(inner, found)
