@@ -13,3 +13,4 @@ html_title = "cloudistill"
 html_copy_source = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+smartquotes_action = "qe"  # a flag keeps both of its dashes

@@ -13,6 +13,8 @@ import pytest
 
 from cloudistill.demo import corpus
 from cloudistill.emulators import World, emulate
+from cloudistill.emulators.recording import RECORD_VARIABLE
+from tests.contracts.wire import Wire
 
 TODAY = date(2026, 11, 24)
 STUDENTS = {
@@ -24,11 +26,16 @@ VENDOR_VARIABLES = ("AWS_", "OPENAI_", "GOOGLE_", "CLOUDISTILL_", "STORAGE_EMULA
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Every exchange with an emulator is judged."""
+    config.pluginmanager.register(Wire(config), "wire")
+
+
 @pytest.fixture(autouse=True)
 def _nobody_elses_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the machine's own accounts, settings or state."""
     for name in list(os.environ):
-        if name.startswith(VENDOR_VARIABLES):
+        if name.startswith(VENDOR_VARIABLES) and name != RECORD_VARIABLE:
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

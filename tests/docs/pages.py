@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = re.compile(r"<!-- not run: (\S.*\S) -->")
 """What a page says right before a block that the tests leave alone, with the reason."""
+LOG = "AWSLogs/111122223333/BedrockModelInvocationLogs/us-east-1/2026/11/20/10/20261120T100000000Z_0a1b2c.json.gz"
+"""The key of a log in the bucket that `native.md` names."""
 SET_UP = {
     r"pip install|python3 -m venv": "the tests' own environment has the package",
     r"export |source |rm -f vendors|until \[": "the tests' environment is set already",
@@ -127,12 +130,13 @@ def run_as_tests(page: Path, folder: Path) -> str:
 
 
 def support_files(folder: Path) -> None:
-    """The files that the pages speak of: lessons, tools, a log, files of settings."""
+    """The files that the pages speak of: lessons, prompts, tools, a log."""
     from cloudistill.demo import corpus
 
     corpus.write(folder / "support.jsonl", 120, 5, "train", answered=True)
     rows = [json.loads(line) for line in (folder / "support.jsonl").read_text("utf-8").splitlines()]
     (folder / "tools.json").write_text(json.dumps(rows[0]["tools"]), "utf-8")
+    corpus.write(folder / "prompts.jsonl", 120, 6, "train", answered=False)
     with (folder / "log.jsonl").open("w", encoding="utf-8") as log:
         for row in rows:
             *asked, said = row["messages"]
@@ -140,3 +144,32 @@ def support_files(folder: Path) -> None:
             request = {"messages": asked, "tools": row["tools"]}
             answered = {"choices": [{"message": said, "finish_reason": reason}]}
             log.write(json.dumps({"request": request, "response": answered}) + "\n")
+
+
+def log_requests(bucket: str) -> None:
+    """What Bedrock's invocation logging would have left in `bucket` of an application's requests."""
+    import boto3
+
+    client: Any = boto3.client("s3")  # pyright: ignore[reportUnknownMemberType]
+    client.create_bucket(Bucket=bucket)
+    lines = (
+        json.dumps(_logged(f"What does order {number} hold?", "dev" if number % 5 == 0 else "live"))
+        for number in range(150)
+    )
+    client.put_object(Bucket=bucket, Key=LOG, Body=gzip.compress("\n".join(lines).encode()))
+
+
+def _logged(question: str, env: str) -> dict[str, Any]:
+    """One record of a log, as AWS documents it."""
+    asked = {"messages": [{"role": "user", "content": [{"text": question}]}]}
+    answer = {"message": {"role": "assistant", "content": [{"text": "Two lamps."}]}}
+    return {
+        "schemaType": "ModelInvocationLog",
+        "schemaVersion": "1.0",
+        "timestamp": "2026-11-20T10:00:00Z",
+        "operation": "Converse",
+        "modelId": "amazon.nova-pro-v1:0",
+        "requestMetadata": {"project": "desk", "env": env},
+        "input": {"inputContentType": "application/json", "inputBodyJson": asked},
+        "output": {"outputContentType": "application/json", "outputBodyJson": {"output": answer}},
+    }

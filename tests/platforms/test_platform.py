@@ -9,7 +9,8 @@ import pytest
 
 from cloudistill.core.errors import UsageError
 from cloudistill.platforms.hyperparameter import AutoEpochs, Hyperparameter, Value
-from cloudistill.platforms.platform import Model, load, parse
+from cloudistill.platforms.model import Model
+from cloudistill.platforms.platform import load, parse
 
 READ = date(2026, 11, 24)
 END = date(2027, 1, 14)

@@ -51,6 +51,14 @@ def answers(tmp_path: Path) -> Callable[[], dict[str, listing.Answer]]:
     return lambda: listing.answers(tmp_path / "answers.toml")
 
 
+@pytest.fixture(autouse=True)
+def _bucket_of_our_own(vendors: World) -> None:
+    """The emulated S3 is one account per process: what other rooms' tests stored there is none of ours."""
+    backend = BedrockBackend()
+    for found in left("bedrock")["files"]:
+        backend.client("s3").delete_object(Bucket=backend.bucket, Key=found["Key"])
+
+
 def left(platform: str) -> dict[str, list[Any]]:
     """What there is at a vendor that was made by somebody, as its own SDK lists it."""
     match platform:

@@ -30,9 +30,7 @@ class Ref:
             return text
         platform, colon, rest = str(text).partition(":")
         if not (colon and platform and rest) or any(c.isspace() or not c.isprintable() for c in str(text)):
-            raise UsageError(
-                f"{text!r} is not a reference: write platform:id, as `cloudistill platforms` lists them"
-            )
+            raise UsageError(f"{text!r} is not a reference: write platform:id, as `cloudistill platforms` lists them")
         return cls(platform, rest)
 
     def __str__(self) -> str:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import uvicorn
 
+from cloudistill.emulators import recording
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -39,10 +41,12 @@ class Fault:
 
 
 class Server:
-    """One ASGI application on 127.0.0.1, at a port the system chooses."""
+    """One ASGI application on 127.0.0.1, at a port the system chooses. What the `vendor` answers, scripted faults
+    left out, is recorded; without one nothing is."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, vendor: str = "") -> None:
         self.app = app
+        self._label = recording.label(vendor) if vendor else ""
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -90,10 +94,10 @@ class Server:
             return
         fault = self._take(f"{scope['method']} {scope['path']}")
         if fault is None:
-            await self.app(scope, receive, send)
+            await self._answer(scope, receive, send)
             return
         if fault.kind in {"drop-after", "garble"}:
-            await self.app(scope, receive, _discard)
+            await self._answer(scope, receive, _discard)
         if fault.kind in {"drop-before", "drop-after"}:
             await _hang_up(send)
             return
@@ -107,6 +111,12 @@ class Server:
             }
         )
         await send({"type": "http.response.body", "body": b"<html>proxy</html>" if html else fault.body})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._label and recording.heard():
+            await recording.watch(self.app, self._label, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     def _take(self, request: str) -> Fault | None:
         with self._lock:

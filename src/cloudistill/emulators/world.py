@@ -49,7 +49,8 @@ def emulate(
         teacher_key: OpenAI-chat JSONL whose answers the base models give to the same questions.
         teacher_faults: the share of those answers, 0 to 1, that is spoilt on purpose (the same ones every time).
         record: a file to which every exchange with an emulator of this process is appended meanwhile, a JSON object a
-            line, without credentials. A program started with `CLOUDISTILL_EMULATORS_RECORD` records there always.
+            line, without credentials. Raises OSError where that cannot be written. A program that is started with
+            `CLOUDISTILL_EMULATORS_RECORD` in its environment records there always.
     """
     from cloudistill.emulators.teacher import Teacher
 

@@ -199,8 +199,8 @@ def refuse_rows(checked: Check, allowed: int) -> None:
         raise ModelUnavailable(str(model[0]), errors)
     if refused > allowed:
         raise InvalidDataset(
-            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check --json` "
-            f"lists them all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
+            f"{refused} of {checked.rows_in} rows are refused, {allowed} allowed. Mend them (`cloudistill check "
+            f"--json` lists all), or go on without them by --drop-refused {refused}. The first: {errors[0]}",
             errors,
         )
     if whole := [finding for finding in errors if not finding.line]:

@@ -33,15 +33,17 @@ class Jobs:
         for job in list(self.made):
             self._settle(job)
 
-    def _settle(self, job: Job) -> None:
-        now = self._clock.now()
+    def _settle(self, job: Job) -> datetime:
+        """Do what `job` has done by now; gives that time, because work takes some, and the job is shown as of then."""
         with job.lock:
+            now = self._clock.now()
             checked = job.reached("queued", now)
             if job.rows is None and checked:
                 self._check(job, checked)
             finished = job.reached("succeeded", now)
             if finished and not job.kept and (trained := self._train(job)):
                 self._keep(job, trained, finished)
+        return now
 
     def _train(self, job: Job) -> Trained | None:
         """What the training comes to, worked out once; None if the files were bad."""
@@ -90,7 +92,8 @@ class Jobs:
     def retrieve(self, asked: Asked) -> Response:
         """GET /fine_tuning/jobs/{job}."""
         asked.parameters()
-        return JSONResponse(self._get(asked).shown(self._clock.now()))
+        job = self._get(asked)
+        return JSONResponse(job.shown(self._settle(job)))
 
     def list(self, asked: Asked) -> Response:
         """GET /fine_tuning/jobs: newest first; `metadata[k]=v` filters, and so does the literal `metadata=null`."""
@@ -100,11 +103,9 @@ class Jobs:
         if untagged and (filters or query["metadata"] != "null"):
             message = "Invalid 'metadata': use metadata[k]=v, or metadata=null alone."
             raise Refusal(message, code="invalid_value", param="metadata")
-        self.settle()
-        now = self._clock.now()
         jobs = [job for job in reversed(self.made) if not (untagged and job.order.metadata is not None)]
         found = [job for job in jobs if filters.items() <= (job.order.metadata or {}).items()]
-        return page([job.shown(now) for job in found], query, default=20, most=MOST_LISTED)
+        return page([job.shown(self._settle(job)) for job in found], query, default=20, most=MOST_LISTED)
 
     def cancel(self, asked: Asked) -> Response:
         """POST /fine_tuning/jobs/{job}/cancel: any job that has not ended."""
