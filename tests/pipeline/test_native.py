@@ -212,6 +212,12 @@ def test_auto_is_sft_where_a_row_forbids_it(lessons: Lessons, monkeypatch: pytes
     assert (method, "native-tools" in why) == ("sft", True)
 
 
+def test_auto_is_sft_under_a_budget_which_bounds_no_native_job(lessons: Lessons) -> None:
+    data = Dataset(lessons(120, answered=False))
+    method, why = native.decide(Recipe.of(teacher=PRO, method="auto", budget=5.0), MICRO, data, vendor(), TODAY)
+    assert (method, "budget" in why) == ("sft", True)
+
+
 def test_what_auto_came_to_is_kept_however_dates_pass(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
     data, bedrock = lessons(120, answered=False), vendor()
     first = go(data, bedrock, method="auto")
@@ -233,8 +239,8 @@ def test_an_order_for_fine_tuning_says_nothing_of_what_only_native_has() -> None
 
 def test_a_budget_is_refused_while_synthesis_is_not_bounded(lessons: Lessons) -> None:
     bedrock = vendor()
-    with pytest.raises(errors.BudgetExceeded, match=r"prompts of its own.*--price"):
-        go(lessons(120, answered=False), bedrock, budget=100.0)
+    with pytest.raises(errors.BudgetExceeded, match=r"prompts of its own.*leave the budget out"):
+        go(lessons(120, answered=False), bedrock, budget=100.0, price=1.0, hyperparameters={"epochs": 1})
     assert bedrock.uploads == []
 
 

@@ -59,7 +59,7 @@ def estimate(
 
     `price` is USD per million training tokens and goes before the vendor's own. Without `epochs` the
     vendor's default, or the range of its own choice, is taken. With `native` the vendor asks its teacher about every
-    row, and about as many prompts of its own making as it likes: without a `price` such a job has no upper end.
+    row, and about as many prompts of its own making as it likes: such a job has no upper end.
     """
     facts = platform or load(student.platform)
     model, answers = facts.model(student.id), check.rows_ok if native else check.unanswered
@@ -73,13 +73,13 @@ def estimate(
         *(["the number of epochs, which the vendor chooses"] if passes[1] is None else []),
         *(["the price per million training tokens"] if rates[1] is None else []),
         *([f"the price of asking {teacher}"] if taught is None else []),
-        *([unbounded] if native and price is None else []),
+        *([unbounded] if native else []),
     ]
     owed = answers * teacher_max_tokens if teacher else 0
     low, high = _cost(check.tokens.least, passes[0], rates[0]), _cost(check.tokens.most + owed, passes[1], rates[1])
     return Estimate(
         student=student,
-        low=(low or 0.0) + taught if native and taught else low,
+        low=low,
         high=None if unknown or high is None or taught is None else high + taught,
         tokens=check.tokens.total,
         epochs_low=passes[0],
@@ -90,7 +90,6 @@ def estimate(
             f"{_span(passes)} epochs",
             f"{_span(rates)} USD per million tokens ({_origin(model, price, today)})",
             *([f"at most {taught:.2f} USD for {answers} answers of {teacher}"] if taught else []),
-            *([f"not bounded: {unbounded}"] if native else []),
             *_besides(model),
         ),
     )

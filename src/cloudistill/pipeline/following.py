@@ -11,7 +11,7 @@ from cloudistill.backends.backend import Checkpoints, Distils, Pauses, Reports
 from cloudistill.core.errors import CloudistillError, UsageError
 from cloudistill.core.job import Checkpoint, JobEvent, PromptReport, RunStatus, StepMetrics
 from cloudistill.core.refs import JobRef
-from cloudistill.pipeline.retry import ask, once
+from cloudistill.pipeline.retry import Patience, ask, once
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.run import Run
@@ -55,22 +55,23 @@ def checkpoints(run: Run) -> list[Checkpoint]:
     return ask(backend, lambda: backend.checkpoints(job), run.doubt.patience)
 
 
-def prompt_report(run: Run) -> PromptReport | None:
+def prompt_report(run: Run, patience: Patience | None = None) -> PromptReport | None:
     """What became of the prompts, recorded once the vendor has said. Raises UsageError for another method's run."""
     backend, job = run.trains(), _job(run)
     if run.method != "native" or not isinstance(backend, Distils):
         raise UsageError(f"run {run.name!r} was not distilled by the vendor itself, so nobody judged its prompts")
-    report = ask(backend, lambda: backend.prompt_report(job), run.doubt.patience)
+    report = ask(backend, lambda: backend.prompt_report(job), patience or run.doubt.patience)
     if report is not None:
         run.record = run.store.update(run.name, prompts=asdict(report))
     return report
 
 
 def note_prompts(run: Run) -> None:
-    """Read the prompt report back, if there is one; that it cannot be read yet is no trouble of the run."""
+    """Read the prompt report back, if there is one; that it cannot be read yet is no trouble of the run, and keeps no
+    other run waiting."""
     if run.method == "native" and run.record.facts.get("prompts") is None:
         with suppress(CloudistillError):
-            prompt_report(run)
+            prompt_report(run, Patience(total=0.0))
 
 
 def promote(run: Run, name: str) -> None:

@@ -137,6 +137,8 @@ def decide(
         return "native", f"the prompts are in {title}'s logs, which it alone reads"
     if recipe.teacher is None:
         return "sft", "no teacher is named"
+    if recipe.budget is not None:
+        return "sft", f"a budget bounds no job to which {title} may add prompts of its own"
     against = [finding for finding in findings(recipe, student, backend, today) if finding.is_error]
     pair = pair_of(recipe, student)
     if against or pair is None:
