@@ -135,14 +135,9 @@ def decide(
     title = load(student.platform).title
     if dataset is None:
         return "native", f"the prompts are in {title}'s logs, which it alone reads"
-    if recipe.teacher is None:
-        return "sft", "no teacher is named"
-    if recipe.budget is not None:
-        return "sft", f"a budget bounds no job to which {title} may add prompts of its own"
-    against = [finding for finding in findings(recipe, student, backend, today) if finding.is_error]
-    pair = pair_of(recipe, student)
+    pair, against = pair_of(recipe, student), _against(recipe, student, backend, today)
     if against or pair is None:
-        return "sft", against[0].message
+        return "sft", against
     checked = check(
         Prompts(dataset, pair),
         student,
@@ -161,3 +156,12 @@ def decide(
         return "sft", "every row has its answer already"
     waiting = f"{checked.unanswered} of {checked.rows_ok} rows wait for an answer"
     return "native", f"{waiting}, and {title} runs {recipe.teacher} itself"
+
+
+def _against(recipe: Recipe, student: ModelRef, backend: Backend, today: date) -> str:
+    """What rules the vendor's own distillation out, whatever the rows; empty if nothing does."""
+    if recipe.teacher is None:
+        return "no teacher is named"
+    if recipe.budget is not None:
+        return f"a budget bounds no job to which {load(student.platform).title} may add prompts of its own"
+    return next((found.message for found in findings(recipe, student, backend, today) if found.is_error), "")
