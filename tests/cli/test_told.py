@@ -13,7 +13,7 @@ import pytest
 from cloudistill import Run, RunStatus, Store, distill
 from cloudistill.backends.backend import Backend
 from cloudistill.cli import page
-from cloudistill.cli.showing import Told
+from cloudistill.cli.told import Told
 from cloudistill.core.job import JobEvent, JobStatus, PromptReport, StepMetrics
 from cloudistill.core.refs import JobRef, ModelRef
 from cloudistill.pipeline import run as running

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.cli.plot import thinned
-from cloudistill.cli.showing import LOSSES, Told
+from cloudistill.cli.told import LOSSES, Told
 from cloudistill.demo.frame import ACCENT, INK, drawn, environment
 
 if TYPE_CHECKING:
