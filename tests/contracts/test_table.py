@@ -10,7 +10,11 @@ from botocore.loaders import Loader
 from tests.contracts import table
 from tests.contracts.flaws import FLAWS, mended, reach
 from tests.contracts.google_discovery import FOLDER
-from tests.contracts.openai_document import carried
+from tests.contracts.judge import Judge
+from tests.contracts.openai_document import NEWER, carried
+from tests.contracts.operations import OPERATIONS
+
+from cloudistill.emulators.recording import Exchange
 
 
 def document(name: str) -> dict[str, Any]:
@@ -33,3 +37,15 @@ def test_every_listed_flaw_is_still_there(name: str) -> None:
         for word, added in flaw.change.items():
             before = reach(original, flaw.at).get(word.rstrip("+-"), ())
             assert not any(item in before for item in added), f"{flaw.at} has {added} by itself now"
+
+
+def test_openais_newer_document_is_asked_as_well() -> None:
+    if not NEWER.exists():
+        pytest.skip(
+            f"NEWER DOCUMENT ABSENT: {NEWER.name} does not lie beside the checkout; the carried copy judges"
+        )
+    exchange = Exchange(server="openai-1-1", method="GET", path="/v1/models")
+    contracts = Judge().contracts(exchange)
+    assert len(contracts) == 2
+    served = {name for name in OPERATIONS if name.startswith("openai ")}
+    assert all(served <= {operation.key for operation in contract.operations} for contract in contracts)

@@ -68,16 +68,20 @@ with emulate("openai") as world:
 """
 
 
-def test_a_violation_fails_its_test_and_no_other(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST, "utf-8")
-    (tmp_path / "test_inner.py").write_text(TESTS, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-rA", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+def run(folder: Path, tests: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A project of its own with these tests, run without our own recording."""
+    (folder / "conftest.py").write_text(CONFTEST, "utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = test_inner.py\n", "utf-8")
+    (folder / "test_inner.py").write_text(tests, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-rA", "-q", "-p", "no:cacheprovider", *arguments]
     apart = {name: value for name, value in os.environ.items() if name != RECORD_VARIABLE}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path, env=apart)
-    outcomes = {
-        line.split("::")[1].split(" ")[0]: line.split()[0] for line in done.stdout.splitlines() if "::test_" in line
-    }
-    assert outcomes == {
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, cwd=folder, env=apart)
+
+
+def test_a_violation_fails_its_test_and_no_other(tmp_path: Path) -> None:
+    done = run(tmp_path, TESTS)
+    told = [line.split(" - ")[0].split() for line in done.stdout.splitlines() if "::test_" in line]
+    assert {test.split("::")[1]: outcome for outcome, test in told} == {
         "test_good": "PASSED",
         "test_wrong": "FAILED",
         "test_wrong_on_purpose": "PASSED",
@@ -87,3 +91,12 @@ def test_a_violation_fails_its_test_and_no_other(tmp_path: Path) -> None:
     assert "body.epochs: unknown member" in done.stdout
     assert "and was taken" in done.stdout
     assert "body.purpose: required, missing" in done.stdout
+
+
+def test_a_whole_run_that_leaves_an_operation_out_fails_and_a_part_of_one_does_not(tmp_path: Path) -> None:
+    quiet = "def test_nothing():\n    pass\n"
+    whole = run(tmp_path, quiet)
+    assert whole.returncode == 1
+    assert "'openai createFile' is in the table, and is never called" in whole.stdout
+    assert run(tmp_path, quiet, "-k", "nothing").returncode == 0
+    assert run(tmp_path, quiet, "test_inner.py").returncode == 0
