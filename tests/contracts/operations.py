@@ -64,6 +64,7 @@ OPERATIONS = frozenset(
         "vertex aiplatform.projects.locations.endpoints.generateContent (v1beta1)",
         "vertex aiplatform.projects.locations.endpoints.get (v1beta1)",
         "vertex aiplatform.projects.locations.endpoints.list (v1)",
+        "vertex aiplatform.projects.locations.endpoints.list (v1beta1)",
         "vertex aiplatform.projects.locations.endpoints.operations.list (v1beta1)",
         "vertex aiplatform.projects.locations.endpoints.streamGenerateContent (v1beta1)",
         "vertex aiplatform.projects.locations.endpoints.undeployModel (v1beta1)",
