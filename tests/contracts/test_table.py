@@ -41,9 +41,7 @@ def test_every_listed_flaw_is_still_there(name: str) -> None:
 
 def test_openais_newer_document_is_asked_as_well() -> None:
     if not NEWER.exists():
-        pytest.skip(
-            f"NEWER DOCUMENT ABSENT: {NEWER.name} does not lie beside the checkout; the carried copy judges"
-        )
+        pytest.skip(f"NEWER DOCUMENT ABSENT: {NEWER.name} does not lie beside the checkout; the carried copy judges")
     exchange = Exchange(server="openai-1-1", method="GET", path="/v1/models")
     contracts = Judge().contracts(exchange)
     assert len(contracts) == 2
