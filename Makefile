@@ -11,7 +11,7 @@ SET_UP := .venv/set-up
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(SET_UP) ## distil on three emulated vendors; no account, about two minutes; writes demo-out/report.html
+demo: $(SET_UP) ## distil on three emulated vendors; no account, about a minute; writes demo-out/report.html
 	$(BIN)/cloudistill demo --out demo-out
 
 test: $(SET_UP) ## run the tests and measure what they cover

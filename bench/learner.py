@@ -6,14 +6,13 @@ import json
 import resource
 import runpy
 import time
-from pathlib import Path
+
+from _common import REAL, ROOT
 
 from cloudistill.emulators import chat_lines
 from cloudistill.emulators.learner import Untrained, fit
 from cloudistill.emulators.lesson import Lesson
 
-ROOT = Path(__file__).parents[1]
-REAL = ROOT.parent / "shared" / "data" / "bfcl-train.openai.jsonl"
 TESTS = runpy.run_path(str(ROOT / "tests" / "emulators" / "test_learner.py"))
 
 

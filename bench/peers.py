@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from _common import ROOT, Verdict, describe, lessons
+from _common import ROOT, Verdict, children_seconds, describe, interleaved, lessons
 from google.genai.types import TuningJob
 
 from cloudistill.backends.openai import OpenAIBackend
@@ -150,13 +149,9 @@ def version(peer: Peer) -> str:
 
 def starting(python: Path | str, statement: str) -> float:
     """The median CPU seconds of a fresh process that runs the statement, after one that warms the disk."""
-    spent: list[float] = []
-    for _ in range(ROUNDS + 1):
-        before = os.times()
-        subprocess.run([python, "-c", statement], check=True, capture_output=True)  # noqa: S603
-        after = os.times()
-        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    return median(spent[1:])
+    start = partial(subprocess.run, [python, "-c", statement], check=True, capture_output=True)
+    start()
+    return interleaved(ROUNDS, start, clock=children_seconds)[0]
 
 
 def means(status: JobStatus) -> str:

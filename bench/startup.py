@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-from _common import Verdict, interleaved
+from _common import Verdict, children_seconds, interleaved
 
 IMPORT_LIMIT, HELP_LIMIT = 0.35, 0.6
 ROUNDS = 7
@@ -14,12 +13,6 @@ ROUNDS = 7
 
 def fresh(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-
-
-def children_seconds() -> float:
-    """CPU time of the processes that have ended."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def main() -> None:

@@ -19,19 +19,6 @@ from cloudistill.platforms.platform import Platform, load, names
 HERE = Path(__file__).parent
 VERIFIED = HERE.parent / "scripts" / "verify_live"
 GENERATED = "<!-- Written by docs/tables.py: change the code or the facts, then run `make tables`. -->"
-ABILITIES = (
-    "Backend",
-    "Trains",
-    "Distils",
-    "Reports",
-    "Checkpoints",
-    "Pauses",
-    "Deploys",
-    "Answers",
-    "Remembers",
-    "Deletes",
-    "Offers",
-)
 EXIT_CODES = {
     0: "done",
     1: "a gate said no (no command has one yet)",
@@ -74,13 +61,12 @@ def capabilities() -> str:
         point.name: point.load() for point in sorted(entry_points(group=abilities.GROUP)) if point.name in names()
     }
     rows: list[tuple[str, ...]] = []
-    for name in ABILITIES:
-        protocol: type[Any] = getattr(abilities, name)
+    for protocol in (abilities.Backend, *abilities.ABILITIES):
         verbs: list[str] = [
             verb for verb in vars(protocol) if not verb.startswith("_") and callable(getattr(protocol, verb))
         ]
         can = ["yes" if all(hasattr(backend, verb) for verb in verbs) else "–" for backend in backends.values()]
-        rows.append((f"`{name}`", _first(protocol), ", ".join(f"`{verb}`" for verb in verbs), *can))
+        rows.append((f"`{protocol.__name__}`", _first(protocol), ", ".join(f"`{verb}`" for verb in verbs), *can))
     intro = (
         "A backend is asked through abilities: Protocols in `cloudistill`, each a few methods. What a vendor does not "
         "have, its backend does not have either, and the verb that needs it says so."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import random
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.emulators.bedrock_account import BUCKET, HOUR, PLACES, SKELETONS, pairs, said
 
 from cloudistill.backends.backend import Request
 from cloudistill.backends.bedrock import BedrockBackend
@@ -26,37 +26,12 @@ from .vendors import close
 
 MICRO = "amazon.nova-micro-v1:0:128k"
 PRO = "amazon.nova-pro-v1:0"
-BUCKET = "cloudistill-emulated-us-east-1"
 LOGS = "logged/AWSLogs/123456789012/BedrockModelInvocationLogs"
-HOUR = 3600
-PLACES = ("Lisbon", "Osaka", "Cairo", "Quito", "Perth", "Malmo", "Tunis", "Davao", "Turin", "Izmir", "Leeds", "Accra")
-SAYINGS = {
-    "get_weather": (
-        "will it rain in {}",
-        "how warm is it in {} today",
-        "tell me the forecast for {}",
-        "weather {} now",
-    ),
-    "find_hotel": (
-        "find me a room in {}",
-        "I need a hotel in {}",
-        "book a bed for the night in {}",
-        "where to sleep in {}",
-    ),
-    "get_time": ("what time is it in {}", "clock in {} please", "is it morning in {} yet", "the hour in {} right now"),
-}
 CITY: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOLS = tuple(Tool(name=name, description=name.replace("_", " "), parameters=CITY) for name in SAYINGS)
+TOOLS = tuple(Tool(name=name, description=name.replace("_", " "), parameters=CITY) for name in SKELETONS)
 
 
-def asked(places: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Sentence, tool and city, shuffled."""
-    made = [(s.format(c), name, c) for name, said in SAYINGS.items() for s in said for c in places]
-    random.Random(7).shuffle(made)  # noqa: S311 - no secret is drawn
-    return made
-
-
-PROMPTS, HELD_OUT = asked(PLACES[:9]), asked(PLACES[9:])
+PROMPTS, HELD_OUT = pairs(PLACES[:9]), pairs(PLACES[9:])
 
 
 def lesson(sentence: str) -> Example:
@@ -68,14 +43,14 @@ def prompt(sentence: str) -> dict[str, Any]:
     return BedrockConversation("text").encode(lesson(sentence))
 
 
-def said(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "content": [{"text": text}]}
-
-
 def record(sentence: str, answer: str = "fine", *, model: str = PRO, **members: Any) -> dict[str, Any]:
     """One line of an invocation log."""
-    asked_for = prompt(sentence)
-    del asked_for["schemaVersion"]
+    return logged(prompt(sentence), answer, modelId=model, **members)
+
+
+def logged(question: dict[str, Any], answer: str, **members: Any) -> dict[str, Any]:
+    """A line as Bedrock logs it; `question` is a row of prompts."""
+    asked = {name: value for name, value in question.items() if name != "schemaVersion"}
     told = {"output": {"message": said("assistant", answer)}, "stopReason": "end_turn"}
     return {
         "schemaType": "ModelInvocationLog",
@@ -84,8 +59,8 @@ def record(sentence: str, answer: str = "fine", *, model: str = PRO, **members: 
         "accountId": "123456789012",
         "region": "us-east-1",
         "operation": "Converse",
-        "modelId": model,
-        "input": {"inputContentType": "application/json", "inputBodyJson": asked_for},
+        "modelId": PRO,
+        "input": {"inputContentType": "application/json", "inputBodyJson": asked},
         "output": {"outputContentType": "application/json", "outputBodyJson": told},
         **members,
     }

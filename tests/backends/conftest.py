@@ -1,4 +1,4 @@
-"""The three emulated vendors, started once, and a server that answers whatever a test wants."""
+"""The emulated vendors, started once, desks of two that distil, and a server that answers whatever a test wants."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from cloudistill.backends.vertex import VertexBackend
 from cloudistill.emulators import World, emulate
 from cloudistill.emulators.server import Server
 
+from . import bedrock_desk, vertex_project
 from .vendors import CITIES, ROWS, Canned, Vendor, build, close
 
 
@@ -59,6 +60,40 @@ def backends() -> Iterator[dict[str, Any]]:
         close(backend)
 
 
+@pytest.fixture(scope="module")
+def _account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, BedrockBackend]]:
+    with bedrock_desk.account(tmp_path_factory.mktemp("bedrock")) as made:
+        yield made
+
+
+@pytest.fixture
+def aws(
+    _account: tuple[World, BedrockBackend],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> bedrock_desk.Desk:
+    """A Bedrock that distils, kept for a module; each test's orders are its own."""
+    return bedrock_desk.Desk(*_account, request.node.name, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, VertexBackend]]:
+    with vertex_project.project(tmp_path_factory.mktemp("vertex")) as made:
+        yield made
+
+
+@pytest.fixture
+def google(
+    _project: tuple[World, VertexBackend],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> vertex_project.Desk:
+    """A Vertex AI that distils, in October, kept for a module; each test's orders are its own."""
+    return vertex_project.Desk(*_project, request.node.name, tmp_path, monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def canned_server() -> Iterator[Canned]:
     canned = Canned()
@@ -80,6 +115,13 @@ def canned(canned_server: Canned, monkeypatch: pytest.MonkeyPatch) -> Canned:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", canned_server.url)
     return canned_server
+
+
+@pytest.fixture
+def canned_backend(canned: Canned) -> Iterator[OpenAIBackend]:
+    made = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-test")
+    yield made
+    close(made)
 
 
 @pytest.fixture(params=["openai", "bedrock", "vertex"])

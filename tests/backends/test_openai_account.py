@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
@@ -10,24 +10,15 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from cloudistill.backends.backend import Checkpoints, Deletes, Deploys, Distils, Offers, Pauses, Reports
 from cloudistill.backends.openai import OpenAIBackend
 from cloudistill.core.errors import InvalidRequest, NotFound, PermissionDenied, UnusableAnswer, UsageError
 from cloudistill.core.job import JobStatus, Logs, Offer
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
 
-from .vendors import STUDENTS, Canned, Vendor, close, spec_for, trouble
+from .vendors import STUDENTS, Canned, Vendor, close, openai_only, spec_for, trouble
 
-openai_only = pytest.mark.parametrize("vendor", ["openai"], indirect=True)
 TUNED = ModelRef("openai", "ft:gpt-4.1-mini-2025-04-14:me::1")
 MINUTE = 60
-
-
-@pytest.fixture
-def canned_backend(canned: Canned) -> Iterator[OpenAIBackend]:
-    made = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-test")
-    yield made
-    close(made)
 
 
 def trained(vendor: Vendor) -> ModelRef:
@@ -36,14 +27,6 @@ def trained(vendor: Vendor) -> ModelRef:
     model = vendor.backend.poll(job.ref).model
     assert model is not None
     return model
-
-
-def test_openai_has_every_ability_but_a_teacher_of_its_own_and_deployments():
-    backend = OpenAIBackend()
-    for ability in (Reports, Checkpoints, Pauses, Deletes, Offers):
-        assert isinstance(backend, ability)
-    assert not isinstance(backend, Distils)
-    assert not isinstance(backend, Deploys)
 
 
 @openai_only
@@ -78,19 +61,6 @@ class TestPauses:
 
 @openai_only
 class TestDeletes:
-    def test_a_deleted_file_is_gone_and_may_be_deleted_again(self, vendor: Vendor):
-        ref = vendor.upload()
-        for _ in range(2):
-            vendor.backend.delete_file(ref)
-        assert vendor.world.openai.files.find(ref.id) is None
-        assert vendor.upload() != ref
-
-    def test_a_deleted_model_is_gone_and_may_be_deleted_again(self, vendor: Vendor):
-        model = trained(vendor)
-        for _ in range(2):
-            vendor.backend.delete_model(model)
-        assert not vendor.backend.offer(model).served
-
     def test_who_does_not_own_the_organisation_may_not_delete_a_model(
         self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ):
@@ -172,12 +142,6 @@ def test_another_models_object_is_no_offer(canned: Canned, canned_backend: OpenA
     assert isinstance(trouble(canned_backend, lambda: canned_backend.offer(TUNED)), UnusableAnswer)
 
 
-def test_a_poll_answered_with_another_job_is_unusable(canned: Canned, canned_backend: OpenAIBackend):
-    canned.answer = {"id": "ftjob-2", "status": "running"}
-    error = trouble(canned_backend, lambda: canned_backend.poll(JobRef("openai", "ftjob-1")))
-    assert isinstance(error, UnusableAnswer)
-
-
 @pytest.mark.parametrize(
     ("members", "words"),
     [
@@ -198,12 +162,17 @@ def test_a_teacher_at_openai_is_refused_and_nothing_is_sent(
 
 
 @openai_only
-def test_threads_may_share_a_backend(vendor: Vendor):
+def test_threads_that_share_a_backend_share_its_client(vendor: Vendor, monkeypatch: pytest.MonkeyPatch):
+    connect, made = OpenAIBackend._connect, list[OpenAI]()  # pyright: ignore[reportPrivateUsage]
+
+    def slowly(backend: OpenAIBackend) -> OpenAI:
+        time.sleep(0.05)
+        made.append(connect(backend))
+        return made[-1]
+
+    monkeypatch.setattr(OpenAIBackend, "_connect", slowly)
     backend = OpenAIBackend()
-
-    def ask(_: int) -> tuple[Offer, int]:
-        return backend.offer(vendor.student), id(backend.client)
-
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(ask, range(24)))) == 1
+        offers = set(pool.map(backend.offer, [vendor.student] * 24))
+    assert (len(offers), made) == (1, [backend.client])
     close(backend)

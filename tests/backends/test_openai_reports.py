@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +14,8 @@ from cloudistill.core.example import Example, Message
 from cloudistill.core.job import StepMetrics
 from cloudistill.core.refs import JobRef
 
-from .vendors import Canned, Vendor, close, trouble
+from .vendors import Canned, Vendor, openai_only, trouble
 
-openai_only = pytest.mark.parametrize("vendor", ["openai"], indirect=True)
 JOB = JobRef("openai", "ftjob-1")
 RUNNING, DONE = 12 * 60, 3600
 
@@ -28,13 +26,6 @@ def started(vendor: Vendor, seconds: float = DONE, **members: Any) -> JobRef:
     job = vendor.backend.submit(vendor.spec(hyperparameters=numbers))
     vendor.world.clock.advance(seconds)
     return job.ref
-
-
-@pytest.fixture
-def canned_backend(canned: Canned) -> Iterator[OpenAIBackend]:
-    made = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-test")
-    yield made
-    close(made)
 
 
 def listed(*items: Any, more: bool = False) -> dict[str, Any]:

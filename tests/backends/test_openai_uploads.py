@@ -127,13 +127,13 @@ def test_nothing_is_asked_of_an_upload_that_was_not_begun(backend: OpenAIBackend
 
 
 @pytest.mark.parametrize(("status", "found"), [("processed", "file-1"), ("uploaded", "file-1"), ("error", "file-2")])
-def test_a_file_that_openai_could_not_read_is_sent_again(canned: Canned, file: Path, status: str, found: str):
+def test_a_file_that_openai_could_not_read_is_sent_again(
+    canned: Canned, canned_backend: OpenAIBackend, file: Path, status: str, found: str
+):
     size, fingerprint = file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()
     there = {"id": "file-1", "filename": f"cloudistill-{fingerprint[:32]}.jsonl", "bytes": size, "status": status}
     canned.answer = {"object": "list", "data": [there], "has_more": False, "id": "file-2", "bytes": size}
-    backend = OpenAIBackend(base_url=f"{canned.url}/v1", api_key="sk-test")
-    assert send(backend, file).id == found
-    close(backend)
+    assert send(canned_backend, file).id == found
 
 
 def test_the_whole_is_signed_and_its_length_is_compared(canned: Canned, file: Path):

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import openai
 import pytest
+from google.oauth2.credentials import Credentials
 
 from cloudistill.backends.backend import load_sdk
 from cloudistill.backends.bedrock import BedrockBackend
@@ -231,6 +232,21 @@ def test_ready_clients_are_used_as_they_are():
     client.close()
     session = boto3.Session(region_name="us-west-2")
     assert BedrockBackend(session=session).region == "us-west-2"
+
+
+def test_an_upload_to_cloud_storage_is_not_led_to_another_host(
+    canned: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", canned.url)
+    backend = VertexBackend(project="p", location="us-central1", bucket="b", credentials=Credentials("a-token"))  # pyright: ignore[reportUnknownArgumentType]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("{}\n", "utf-8")
+    canned.status, canned.headers = 307, {"location": f"{canned.url}/elsewhere"}
+    error = trouble(backend, lambda: backend.upload(file, fingerprint="0" * 64))
+    assert (error.status, error.retryable, error.outcome) == (307, False, "maybe")
+    assert "/elsewhere" in str(error)
+    assert not [path for path, _ in canned.bodies if path.endswith("/elsewhere")]
+    close(backend)
 
 
 def test_the_sdks_own_retries_are_off_and_redirects_are_not_followed(canned: Canned):

@@ -28,6 +28,7 @@ STUDENTS = {
     "bedrock": ModelRef("bedrock", "amazon.nova-micro-v1:0:128k"),
     "vertex": ModelRef("vertex", "gemini-3.5-flash"),
 }
+openai_only = pytest.mark.parametrize("vendor", ["openai"], indirect=True)
 CITIES = ("Oslo", "Lima", "Cairo", "Hanoi", "Quito", "Accra", "Dhaka", "Sofia", "Tunis", "Minsk", "Paris", "Delhi")
 WEATHER: dict[str, Any] = {
     "name": "get_weather",

@@ -346,7 +346,7 @@ def test_a_narrow_terminal_gets_the_columns_that_fit(
 
     flags = ["--student", STUDENTS["openai"], "--name", "narrow", "--no-wait", *TODAY]
     assert shell("distill", lessons(20, seed=75), *flags) == 0
-    monkeypatch.setattr("cloudistill.cli.runs.out", Console(width=60))
+    monkeypatch.setattr("cloudistill.cli.output.out", Console(width=60))
     assert shell("jobs") == 0
     assert "narrow" in shell.out
     assert "ftjob" not in shell.out

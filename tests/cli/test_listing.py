@@ -7,22 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from cloudistill import Store, distill
+from cloudistill.demo import corpus
 from cloudistill.emulators import World
-from tests.conftest import STUDENTS
+from tests.conftest import STUDENTS, TODAY
 
 from .shell import Shell
 
 Lessons = Callable[..., Path]
-TODAY = ["--today", "2026-11-24"]
+DAY = ["--today", str(TODAY)]
 DENIED = b'{"error": {"message": "not for you"}}'
 
 
 @pytest.fixture(scope="module")
 def ordered(fast_world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A job on every platform, each ordered in this module's world; their refs by platform."""
-    from cloudistill import Store, distill
-    from cloudistill.demo import corpus
-
     folder = tmp_path_factory.mktemp("listed")
     corpus.write(folder / "rows.jsonl", 30, 91, "train")
     with pytest.MonkeyPatch.context() as patch:
@@ -32,6 +31,7 @@ def ordered(fast_world: World, tmp_path_factory: pytest.TempPathFactory) -> dict
             folder / "rows.jsonl",
             student=list(STUDENTS.values()),
             name="theirs",
+            today=TODAY,
             store=Store(folder / "theirs.db"),
             wait=False,
         )
@@ -51,7 +51,7 @@ def test_every_accounts_jobs_stand_in_one_list_newest_first(
 
 
 def test_a_job_of_a_run_here_is_named_after_it(shell: Shell, vendors: World, lessons: Lessons) -> None:
-    flags = ["--student", STUDENTS["openai"], "--name", "mine", "--no-wait", *TODAY]
+    flags = ["--student", STUDENTS["openai"], "--name", "mine", "--no-wait", *DAY]
     assert shell("distill", lessons(20, seed=92), *flags) == 0
     assert shell("jobs", "--at", "openai", "--json") == 0
     assert "mine" in {job["run"] for job in shell.document}
@@ -96,5 +96,5 @@ def test_services_are_asked_about_their_students(shell: Shell, vendors: World, l
     assert "has no way to be asked" in shell.out
     for platform in ("openai", "bedrock"):
         before = len(getattr(vendors, platform).server.requests)
-        assert shell("check", lessons(20), "--student", STUDENTS[platform], "--ask", *TODAY) == 0, shell.err
+        assert shell("check", lessons(20), "--student", STUDENTS[platform], "--ask", *DAY) == 0, shell.err
         assert len(getattr(vendors, platform).server.requests) == before + 1

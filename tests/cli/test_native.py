@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,15 +14,14 @@ from cloudistill.backends.bedrock import BedrockBackend
 from cloudistill.emulators import World, emulate
 from cloudistill.formats.dataset import Dataset
 from cloudistill.formats.registry import get
+from tests.backends.bedrock_desk import LOGS, PRO, logged
 from tests.conftest import STUDENTS, rows_of
 
 from .shell import Shell
 
 Lessons = Callable[..., Path]
 TODAY = ["--today", "2026-11-24"]
-PRO = "amazon.nova-pro-v1:0"
 BEDROCK = ["--student", STUDENTS["bedrock"], "--teacher", f"bedrock:{PRO}", "--every", "0.1", *TODAY]
-FOLDER = "logged/AWSLogs/123456789012/BedrockModelInvocationLogs"
 
 
 def test_prompts_become_a_student_on_bedrock_and_nobody_here_asks_the_teacher(
@@ -52,36 +50,20 @@ def test_auto_says_what_it_chose_and_why(shell: Shell, vendors: World, lessons: 
     assert shell.document["method_reason"]
 
 
-def record(question: dict[str, Any], answer: str, metadata: dict[str, str]) -> dict[str, Any]:
-    """One line of an invocation log."""
-    asked = {name: value for name, value in question.items() if name != "schemaVersion"}
-    told = {"output": {"message": {"role": "assistant", "content": [{"text": answer}]}}, "stopReason": "end_turn"}
-    return {
-        "schemaType": "ModelInvocationLog",
-        "schemaVersion": "1.0",
-        "timestamp": "2026-11-20T10:00:00Z",
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "operation": "Converse",
-        "modelId": PRO,
-        "requestMetadata": metadata,
-        "input": {"inputContentType": "application/json", "inputBodyJson": asked},
-        "output": {"outputContentType": "application/json", "outputBodyJson": told},
-    }
-
-
 def log(vendors: World, data: Path) -> str:
     """The rows of `data` as an application of two environments would have logged them; where."""
     bucket, spelling = vendors.environment["CLOUDISTILL_BEDROCK_BUCKET"], get("bedrock-conversation")
     examples = [row.example for row in Dataset(data).rows() if row.example]
     lines = [
-        json.dumps(record(spelling.encode(example), "Gladly.", {"env": "dev" if number % 3 == 0 else "live"}))
+        json.dumps(
+            logged(spelling.encode(example), "Gladly.", requestMetadata={"env": "dev" if number % 3 == 0 else "live"})
+        )
         for number, example in enumerate(examples)
     ]
     body = gzip.compress("\n".join(lines).encode())
-    key = f"{FOLDER}/us-east-1/2026/11/20/10/a.json.gz"
+    key = f"{LOGS}/us-east-1/2026/11/20/10/a.json.gz"
     BedrockBackend().client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-    return f"s3://{bucket}/{FOLDER}"
+    return f"s3://{bucket}/{LOGS}"
 
 
 def test_logged_requests_become_a_student_on_bedrock(shell: Shell, vendors: World, lessons: Lessons) -> None:
@@ -177,6 +159,7 @@ def test_early_access_distillation_on_vertex_ends_in_a_model_that_answers(
     assert "only for projects that it has let in" in shell.err
     assert shell("show", "early", "--json") == 0
     assert (shell.document["status"], shell.document["method"]) == ("ready", "native")
+    assert "/endpoints/" in shell.document["model"]
     assert shell("chat", shell.document["model"], "What is 3 and a half?") == 0, shell.err
 
 
@@ -189,6 +172,8 @@ def test_an_open_model_is_distilled_on_vertex_and_said_not_to_be_served(
     assert "deploy" in shell.err
     assert "ask it" not in shell.err
     assert shell("show", "open", "--recorded", "--json") == 0
+    assert shell.document["status"] == "ready"
+    assert "/models/" in shell.document["model"]
     assert shell.document["order"]["format"] == "openai-chat"
 
 
@@ -214,5 +199,6 @@ def test_today_every_pair_of_vertex_has_ended_and_the_day_is_named(
 ) -> None:
     assert shell("distill", prompts(tmp_path), *pair, "--method", "native", *TODAY) == 3
     assert f"no more since {day}" in shell.err
+    assert "no pair of Google Vertex AI is live" in shell.err
     assert "--method sft" in shell.err
     assert len(vendors.vertex.jobs) == 0

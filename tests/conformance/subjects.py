@@ -131,7 +131,6 @@ class VertexSubject(Emulated):
     today: ClassVar = date(2026, 10, 1)  # before its pairs ended
     pair = (ModelRef("vertex", "gemini-3.1-pro"), ModelRef("vertex", "gemini-2.5-flash"))
     student = ModelRef("vertex", "gemini-3.5-flash")
-    secret = ""
     codes: ClassVar = {
         errors.AuthenticationFailed: (401, "UNAUTHENTICATED"),
         errors.PermissionDenied: (403, "PERMISSION_DENIED"),
@@ -140,6 +139,10 @@ class VertexSubject(Emulated):
         errors.RateLimited: (429, "RESOURCE_EXHAUSTED"),
         errors.ServiceTrouble: (500, "INTERNAL"),
     }
+
+    def __init__(self, world: World, backend: Any) -> None:
+        super().__init__(world, backend)
+        self.secret = backend.credentials.token
 
     def stored(self, ref: FileRef) -> bytes | None:
         return self.world.vertex.buckets.read(ref.id)

@@ -43,5 +43,6 @@ def test_a_planted_mistake_is_found(mutation: Mutation, told: Told) -> None:
     assert changed != original
     verdict = JUDGE.verdict(changed)
     there = [pair for pair in told if pair[1].server == original.server]
+    assert over_time(there) == []
     planted = [(verdict.operation, changed) if pair[1] is original else pair for pair in there]
     assert verdict.violations(changed) + over_time(planted)

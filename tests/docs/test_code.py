@@ -16,6 +16,7 @@ from cloudistill.pipeline import watching
 from tests.docs import pages
 
 ABOUT_TESTS = pages.ROOT / "docs" / "how-to" / "test-your-pipeline.md"
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 OTHERS = {"--list", "--keep", "--answers", "--version", "--size", "--help"}
 """Flags of our scripts and of towncrier, and the one that every command has."""
@@ -52,9 +53,19 @@ def test_a_block_that_is_not_run_says_why() -> None:
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
-    link = re.compile(r"\]\(([^)#\s]+?)(?:#[^)\s]*)?\)")
-    links = [(page, target) for page in pages.PAGES for target in link.findall(page.read_text("utf-8"))]
-    assert not [(page.name, to) for page, to in links if "://" not in to and not (page.parent / to).exists()]
+    read = [*pages.PAGES, *(pages.ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
+    links = [(page, *to) for page in read for to in LINK.findall(page.read_text("utf-8")) if "://" not in to[0]]
+    assert len(links) > 50
+    assert not [(page.name, to) for page, to, _ in links if not (page.parent / to).exists()]
+    to_headings = [(page.parent / to, heading) for page, to, heading in links if heading]
+    assert to_headings
+    assert not [(page.name, heading) for page, heading in to_headings if heading not in headings(page)]
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a forge gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 def test_every_flag_that_a_page_names_is_one_of_ours_or_of_a_program_it_shows() -> None:

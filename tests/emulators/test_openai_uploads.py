@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from openai._types import RequestOptions
 
 from cloudistill.emulators.clock import Clock
 from cloudistill.emulators.openai import OpenAIEmulator
-from cloudistill.emulators.teacher import Teacher
 
 CONTRACT = Path(__file__).parents[2].parent / "shared" / "contracts" / "openai-api.json"
 CONTENT = b'{"row": 1}\n{"row": 2}\n'
@@ -30,26 +27,6 @@ PROMISED: dict[str, Any] = {
     "mime_type": "text/jsonl",
 }
 HOUR = 3600
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(datetime(2026, 11, 24, 9, tzinfo=UTC))
-
-
-@pytest.fixture
-def emulator(clock: Clock) -> Iterator[OpenAIEmulator]:
-    running = OpenAIEmulator(clock=clock, teacher=Teacher())
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def client(emulator: OpenAIEmulator) -> Iterator[OpenAI]:
-    where = emulator.environment
-    with OpenAI(base_url=where["OPENAI_BASE_URL"], api_key=where["OPENAI_API_KEY"], max_retries=0) as sdk:
-        yield sdk
 
 
 def begun(client: OpenAI, **members: Any) -> str:

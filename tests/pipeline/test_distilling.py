@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import Connection
 
 from cloudistill import Run, RunStatus, Store, chat, distill, errors, get, jobs
 from cloudistill.emulators import World
 from cloudistill.formats.dataset import Dataset
 from cloudistill.pipeline import ordering
 from tests.conftest import STUDENTS, TODAY, rows_of
+
+from .mortal import Killed, Mortal
 
 Lessons = Callable[..., Path]
 PLATFORMS = sorted(STUDENTS)
@@ -83,28 +83,6 @@ def test_an_order_whose_answer_is_lost_or_a_web_page_is_adopted_by_looking(
     assert run.job is not None
     assert "None" not in str(run.job)
     assert paid(vendors, platform) == before + 1
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class Mortal(Store):
-    """A store whose process dies at its n-th transaction, before or after it is durable."""
-
-    def __init__(self, where: Path, dies_at: int, *, durable: bool) -> None:
-        self.countdown, self.durable = dies_at, durable
-        super().__init__(where)
-
-    @contextmanager
-    def _writing(self) -> Generator[Connection]:
-        self.countdown -= 1
-        if self.countdown == 0 and not self.durable:
-            raise Killed
-        with super()._writing() as db:
-            yield db
-        if self.countdown == 0:
-            raise Killed
 
 
 @pytest.mark.parametrize("durable", [False, True], ids=["before", "after"])

@@ -249,6 +249,47 @@ def test_a_failed_run_whose_shared_file_another_run_deleted_uploads_it_again(les
     assert backend.specs[-1].training == FileRef.parse(backend.files[0])
 
 
+def forced(data: Path, backend: acme.Trainer, **options: Any) -> Run:
+    told: dict[str, Any] = {"name": "r", "today": TODAY, "wait": False, "backends": [backend], "force_new": True}
+    return distill(data, student=STUDENTS["openai"], **(told | options))
+
+
+def test_what_earlier_attempts_left_is_deleted_too(lessons: Lessons) -> None:
+    backend = Shelf(platform="openai")
+    first = ready(lessons(20), backend)
+    first.promote("step-1")
+    left = (first.record.facts["training"], str(first.record.facts["trained"]))
+    second = forced(lessons(20, seed=9, name="other.jsonl"), backend)
+    backend.become(second.job, JobStatus.FAILED)
+    second.refresh()
+    third = forced(lessons(20, seed=8, name="third.jsonl"), backend)
+    backend.become(third.job, JobStatus.SUCCEEDED)
+    third.refresh()
+    own = str(third.model)
+    assert [str(ref) for ref in third.delete_model()] == ["openai:part-1", left[1], own]
+    gone = [str(ref) for ref in third.delete_files()]
+    assert (gone[0], len(gone), backend.files) == (left[0], 3, [])
+    assert third.delete_files() == third.delete_model() == []
+    assert own in third.to_json()["warning"]
+
+
+def test_the_files_of_an_earlier_attempt_that_may_still_train_are_kept(lessons: Lessons) -> None:
+    backend = Shelf(platform="openai")
+    ordered(lessons(20), backend)
+    second = forced(lessons(20, seed=9, name="other.jsonl"), backend)
+    backend.become(second.job, JobStatus.SUCCEEDED)
+    assert len(second.refresh().delete_files()) == 1
+    assert len(backend.files) == 1
+
+
+def test_the_files_of_a_lost_run_can_be_deleted_and_keep_no_others(lessons: Lessons) -> None:
+    backend, data = vendor(), lessons(20)
+    lost, done = ordered(data, backend, "lost"), ready(data, backend, "done")
+    lost.record = lost.store.update("lost", status=RunStatus.LOST)
+    assert len(done.delete_files()) == 1
+    assert len(lost.delete_files()) == 1
+
+
 def test_a_deletion_that_was_cut_short_is_finished_by_the_next(
     lessons: Lessons, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,12 +64,12 @@ def test_the_next_page_begins_after_the_last_job_of_this_one(store: Store) -> No
 
 
 def test_jobs_are_picked_by_status_and_by_day(store: Store) -> None:
-    done = account("openai", [1, 30], JobStatus.SUCCEEDED)
+    done = account("openai", [1, 15], JobStatus.SUCCEEDED)  # the second at midnight
     both = [done, account("bedrock", [2, 40])]
     at = ["openai", "bedrock"]
-    assert refs(list(jobs(at=at, backends=both, store=store, status="succeeded"))) == ["openai:job-30", "openai:job-1"]
+    assert refs(list(jobs(at=at, backends=both, store=store, status="succeeded"))) == ["openai:job-15", "openai:job-1"]
     since = jobs(at=at, backends=both, store=store, since=date(2026, 11, 25))
-    assert refs(list(since)) == ["bedrock:job-40", "openai:job-30"]
+    assert refs(list(since)) == ["bedrock:job-40", "openai:job-15"]
 
 
 def test_one_vendors_trouble_hides_no_others_jobs(store: Store) -> None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import Connection
 
 from cloudistill import JobSpec, Logs, Run, RunStatus, Store, check, distill, errors, submit
 from cloudistill.core.job import Condition, JobStatus, PromptReport, Vpc
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
-from cloudistill.pipeline import native, preparing, verbs
+from cloudistill.pipeline import checking, native, preparing, verbs
+from cloudistill.pipeline.checking import Check
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.platforms.platform import Pair, Platform, load
 from tests.conftest import TODAY, rows_of
 
 from . import acme
+from .mortal import Killed, Mortal
 
 Lessons = Callable[..., Path]
 MICRO = ModelRef.parse("bedrock:amazon.nova-micro-v1:0:128k")
@@ -128,7 +128,9 @@ def test_rows_that_the_pair_does_not_take_are_refused_line_by_line(
     with pytest.raises(errors.InvalidDataset) as caught:
         go(data, vendor())
     found = [finding for finding in caught.value.findings if finding.rule == names]
-    assert 1 in {finding.line for finding in found}
+    users = [sum(message["role"] == "user" for message in row["messages"]) for row in rows]
+    broken = ["tools" in row if rule == "tools" else said > 1 for row, said in zip(rows, users, strict=True)]
+    assert {finding.line for finding in found} == {line for line, bad in enumerate(broken, 1) if bad}
     assert all("--method sft" in finding.remedy for finding in found)
 
 
@@ -208,13 +210,27 @@ def test_auto_is_sft_where_a_row_forbids_it(lessons: Lessons, monkeypatch: pytes
     use(monkeypatch, strict(tools=False))
     data = Dataset(lessons(120, answered=False))
     recipe = Recipe.of(teacher=PRO, method="auto")
-    method, why = native.decide(recipe, MICRO, data, vendor(), TODAY)
+    method, why, _ = native.decide(recipe, MICRO, data, vendor(), TODAY)
     assert (method, "native-tools" in why) == ("sft", True)
+
+
+def test_what_auto_read_to_come_to_native_is_not_checked_again(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Dataset] = []
+
+    def count(dataset: Dataset, *told: Any, **more: Any) -> Check:
+        checked.append(dataset)
+        return checking.check(dataset, *told, **more)
+
+    monkeypatch.setattr(native, "check", count)
+    run = go(lessons(120, answered=False), vendor(), method="auto")
+    assert (run.method, run.record.facts["rows"], len(checked)) == ("native", {"in": 120, "refused": 0}, 1)
 
 
 def test_auto_is_sft_under_a_budget_which_bounds_no_native_job(lessons: Lessons) -> None:
     data = Dataset(lessons(120, answered=False))
-    method, why = native.decide(Recipe.of(teacher=PRO, method="auto", budget=5.0), MICRO, data, vendor(), TODAY)
+    method, why, _ = native.decide(Recipe.of(teacher=PRO, method="auto", budget=5.0), MICRO, data, vendor(), TODAY)
     assert (method, "budget" in why) == ("sft", True)
 
 
@@ -270,28 +286,6 @@ def test_no_prompts_are_judged_in_a_run_by_fine_tuning(lessons: Lessons) -> None
 
 
 # -- money
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class Mortal(Store):
-    """A store whose process dies at its n-th transaction, before or after it is durable."""
-
-    def __init__(self, where: Path, dies_at: int, *, durable: bool) -> None:
-        self.countdown, self.durable = dies_at, durable
-        super().__init__(where)
-
-    @contextmanager
-    def _writing(self) -> Generator[Connection]:
-        self.countdown -= 1
-        if self.countdown == 0 and not self.durable:
-            raise Killed
-        with super()._writing() as db:
-            yield db
-        if self.countdown == 0:
-            raise Killed
 
 
 @pytest.mark.parametrize(("source", "method", "durable"), [("file", "auto", True), ("logs", "native", False)])

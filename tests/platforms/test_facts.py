@@ -93,15 +93,14 @@ def test_every_live_pair_names_models_that_are_known_and_alive() -> None:
         assert not teacher.ended(today)
         assert not student.training_ended(today)
         assert pair.region in student.regions
-    assert not [pair for pair in load("vertex").pairs if pair.ended is None]
 
 
-def test_what_an_untuned_student_is_called_as_is_a_model_that_answers() -> None:
-    bedrock = load("bedrock")
-    for student in bedrock.students(date(2026, 11, 24)):
-        called = bedrock.model(student.called_as or "")
-        assert called is not None, student.id
-        assert "teacher" in called.roles
+def test_every_pair_of_vertex_ended_with_the_first_of_its_models() -> None:
+    vertex = load("vertex")
+    assert len(vertex.pairs) == 25
+    for pair in vertex.pairs:
+        models = vertex.model(pair.teacher), vertex.model(pair.student)
+        assert pair.ended == min(model.ends for model in models if model and model.ends), pair
 
 
 def test_the_role_that_is_not_ready_is_told_by_its_code_and_text() -> None:

@@ -231,6 +231,21 @@ class Remembers(Backend, Protocol):
         ...
 
 
+ABILITIES: tuple[type, ...] = (
+    Trains,
+    Distils,
+    Reports,
+    Checkpoints,
+    Pauses,
+    Deploys,
+    Answers,
+    Remembers,
+    Deletes,
+    Offers,
+)
+"""What a backend may be able to do besides what every `Backend` can."""
+
+
 def available() -> dict[str, str]:
     """The platforms that have a backend here, with where each is loaded from."""
     return {point.name: point.value for point in entry_points(group=GROUP)}

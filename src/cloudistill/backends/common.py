@@ -30,7 +30,7 @@ from cloudistill.core.job import Checkpoint, JobSpec, StepMetrics
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.format import CannotCarry
 from cloudistill.platforms.hyperparameter import Value
-from cloudistill.platforms.platform import Limits, Platform, load
+from cloudistill.platforms.platform import Limits, Pair, Platform, load
 
 MARKER, RUN, RENDERING = "cloudistill-marker", "cloudistill-run", "cloudistill-rendering"
 # aliases, because in the class of a backend its verb hides the type `list`
@@ -44,6 +44,7 @@ Kept = list[Checkpoint]
 Cause = tuple[tuple[type[Exception], ...], type[PlatformError], Outcome]
 """Exceptions of an SDK, the error of ours that they are, and what that leaves of a create."""
 
+_OF_NATIVE = ("logs", "teacher_max_tokens", "teacher")
 _SHOWN = 500
 
 
@@ -120,12 +121,36 @@ def require_tuned_in(place: str, student: ModelRef, *, kind: str, remedy: str) -
 
 
 def refuse_members(spec: JobSpec, *members: str) -> None:
-    """Refuse what the platform has no place for: an order is carried whole or not at all."""
-    for member in members:
+    """Refuse what the platform has no place for, and what goes with the method native alone.
+
+    An order is carried whole or not at all.
+    """
+    for member in (*members, *(_OF_NATIVE if spec.method == "sft" else ())):
         if getattr(spec, member) not in (None, "", {}, ()):
             raise UsageError(
-                f"{spec.student.platform} takes no {member} with a tuning order: leave it out of this student's order"
+                f"{spec.student.platform} takes no {member} with an order of the method {spec.method}: "
+                "leave it out of this student's order"
             )
+
+
+def native_pair(spec: JobSpec) -> Pair:
+    """The facts about teacher and student together; whether the pair is still live is for who knows the date.
+
+    Raises:
+        UsageError: no teacher is named, or the vendor never distilled it into the student.
+    """
+    vendor, teacher, student = load(spec.student.platform), spec.teacher, spec.student
+    if teacher is None:
+        raise UsageError(f"the method native needs a teacher for {student}: name one that {vendor.title} runs itself")
+    pair = vendor.pair(teacher.id, student.id) if teacher.platform == student.platform else None
+    if pair is None:
+        known = [pair for pair in vendor.pairs if pair.student == student.id]
+        named = ", ".join(f"{pair.teacher} (until {pair.ended})" if pair.ended else pair.teacher for pair in known)
+        raise UsageError(
+            f"{vendor.title} does not distil {teacher} into {student.id}; "
+            f"its teachers for that: {named or 'none'}. Or use the method sft, which learns from any teacher's answers."
+        )
+    return pair
 
 
 def training_file(spec: JobSpec) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cloudistill.cli.data import day
-from cloudistill.cli.output import WIDE, JsonFlag, out, say, show, table
+from cloudistill.cli.output import JsonFlag, say, show, table
 from cloudistill.cli.runs import runs_table
 from cloudistill.core.errors import PlatformError
 
@@ -58,8 +58,7 @@ def _print_jobs(listed: Jobs, *, as_json: bool) -> None:
     found = list(listed)
     rows = [_row(job, listed.runs.get(job.ref)) for job in found]
     columns = ("created (UTC)", "status", "run here", "job", "vendor says", "base", "model")
-    fitting = len(columns) if out.width >= WIDE else 4
-    grid = table("", columns[:fitting], [row[:fitting] for row in rows])
+    grid = table("", columns, rows, narrow=4)
     nothing = "no job could be listed" if listed.troubles else "no such job"
     show([_document(job, listed.runs.get(job.ref)) for job in found], as_json, grid if found else nothing)
     for platform, trouble in listed.troubles.items():

@@ -40,13 +40,17 @@ def say(message: object, style: str = "") -> None:
     err.print(text, soft_wrap=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose cells are shown as they are; the first column keeps its lines whole where there is room."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, narrow: int | None = None) -> Table:
+    """A table whose cells are shown as they are; the first column keeps its lines whole where there is room.
+
+    A narrow terminal gets no more than the first `narrow` columns.
+    """
+    shown = None if out.width >= WIDE else narrow
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
+    for number, column in enumerate(columns[:shown]):
         grid.add_column(column, overflow="fold", no_wrap=number == 0 and out.width >= WIDE)
     for row in rows:
-        grid.add_row(*(plain(cell) for cell in row))
+        grid.add_row(*(plain(cell) for cell in row[:shown]))
     return grid
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cloudistill.cli.output import WIDE, JsonFlag, out, say, show, table
+from cloudistill.cli.output import JsonFlag, say, show, table
 from cloudistill.cli.progress import Board
 from cloudistill.core.errors import CloudistillError, UsageError
 
@@ -67,8 +67,7 @@ def runs_table(runs: list[Run]) -> Any:
     """The runs in one table; a narrow terminal gets the columns that fit, `show` has the rest."""
     rows = [(run.name, run.student.platform, run.status, run.native_status, run.job, run.model) for run in runs]
     columns = ("run", "platform", "status", "vendor says", "job", "model")
-    fitting = len(columns) if out.width >= WIDE else 4
-    return table("", columns[:fitting], [row[:fitting] for row in rows])
+    return table("", columns, rows, narrow=4)
 
 
 def watch(
@@ -128,8 +127,10 @@ def promote(
 
 def delete(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Finished runs.")],
-    files: Annotated[bool, typer.Option("--files", help="The files that were uploaded.")] = False,
-    model: Annotated[bool, typer.Option("--model", help="The trained model, and what serves it.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="The files that were uploaded, by every attempt.")] = False,
+    model: Annotated[
+        bool, typer.Option("--model", help="The trained model of every attempt, and what serves it.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -160,7 +161,7 @@ def _require_consent(runs: Sequence[str], *, files: bool, model: bool, yes: bool
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"deleting {what} of {', '.join(runs)} cannot be undone: add --yes")
-    if not typer.confirm(f"Delete {what} of {', '.join(runs)}? It cannot be undone.", err=True):
+    if not typer.confirm(f"Delete {what} of every attempt of {', '.join(runs)}? It cannot be undone.", err=True):
         raise UsageError("nothing was deleted")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -16,6 +17,7 @@ from cloudistill.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cloudistill.pipeline.run import Run
+    from cloudistill.pipeline.store import Step
 
 
 def show_run(
@@ -47,22 +49,23 @@ def show_run(
         from cloudistill.cli.page import render
 
         html.write_text(render(handle, told), "utf-8")
-    steps = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in handle.history()]
+    history = handle.history()
+    steps = [{"at": step.at, "step": step.step, "state": step.state, **step.detail} for step in history]
     record = {"order": handle.record.order, "payer": handle.record.payer, "steps": steps}
     show(handle.to_json() | record | told.to_json(), as_json)
     if not as_json:
-        _print_record(handle)
+        _print_record(handle, history)
         _print_told(told, events=events)
     if html is not None:
         say(f"written: {html}")
 
 
-def _print_record(run: Run) -> None:
+def _print_record(run: Run, history: Sequence[Step]) -> None:
     facts = {**run.to_json(), "prompts": _judged(run.record.facts.get("prompts")), "payer": run.record.payer}
     order = {f"order: {key}": value for key, value in run.record.order.items()}
     known = [(key, _shown(value)) for key, value in (facts | order).items() if value not in (None, {}, [])]
     out.print(table("", ("", ""), known))
-    rows = [(f"{step.at:%m-%d %H:%M:%S}", step.attempt, step.step, step.state) for step in run.history()]
+    rows = [(f"{step.at:%m-%d %H:%M:%S}", step.attempt, step.step, step.state) for step in history]
     out.print(table("Steps", ("at (UTC)", "attempt", "step", "state"), rows))
 
 

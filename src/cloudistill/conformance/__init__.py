@@ -15,10 +15,11 @@ Needs pytest: `pip install 'cloudistill[conformance]'`.
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 
-for _room in ("basics", "training", "doubt", "following", "keeping", "answering", "facts", "formats", "subject"):
-    pytest.register_assert_rewrite(f"cloudistill.conformance.{_room}")
+pytest.register_assert_rewrite(*(module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.")))
 
 from cloudistill.conformance.answering import AnswersPromises, DeploysPromises, RemembersPromises  # noqa: E402
 from cloudistill.conformance.basics import BackendPromises  # noqa: E402

@@ -16,20 +16,6 @@ from cloudistill.core.finding import Finding
 from cloudistill.core.refs import ModelRef
 from cloudistill.pipeline.retry import once
 
-ABILITIES: tuple[type, ...] = (
-    seam.Trains,
-    seam.Answers,
-    seam.Deploys,
-    seam.Distils,
-    seam.Reports,
-    seam.Checkpoints,
-    seam.Pauses,
-    seam.Deletes,
-    seam.Offers,
-    seam.Remembers,
-)
-
-
 WORDS = "not today"
 
 
@@ -64,7 +50,7 @@ class BackendPromises:
         return hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:32]
 
     def test_every_ability_it_has_is_held_to_its_promises(self, subject: Subject) -> None:
-        has = {ability for ability in ABILITIES if isinstance(subject.backend, ability)}
+        has = {ability for ability in seam.ABILITIES if isinstance(subject.backend, ability)}
         held = {kind.ability for kind in type(self).__mro__ if issubclass(kind, BackendPromises)} - {seam.Backend}
         assert held == has
 

@@ -12,6 +12,7 @@ import msgspec
 
 MAX_DEPTH = 100
 MAX_DIGITS = 308
+_NESTING = frozenset({dict, list, tuple})
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _THREE_DIGITS = re.compile(rb"\d{3}")
@@ -88,11 +89,14 @@ quick_object: Quick[dict[str, Any]] = Quick(dict[str, Any])
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    if type(value) is dict:
-        value = cast("dict[str, Any]", value).values()
-    elif type(value) not in (list, tuple):
-        return False
-    return levels == 0 or any(_is_deeper(member, levels - 1) for member in cast("Iterable[Any]", value))
+    nested = [value] if type(value) in _NESTING else []
+    for _ in range(levels):
+        nested = [member for outer in nested for member in _members(outer) if type(member) in _NESTING]
+    return bool(nested)
+
+
+def _members(value: Any) -> Iterable[Any]:
+    return cast("dict[str, Any]", value).values() if type(value) is dict else value
 
 
 def parse_carefully(text: str) -> Any:

@@ -135,7 +135,10 @@ def publish(
 
 
 async def watch(app: Any, server: str, scope: Messages, receive: Receive, send: Send) -> None:
-    """Pass an HTTP request on to the ASGI application `app`; listeners hear of it before its last bytes leave."""
+    """Pass an HTTP request on to the ASGI application `app`; listeners hear of it before its last bytes leave.
+
+    An answer leaves one piece late, because who reads a stream stops at its last piece and not at its end.
+    """
     message = await receive()
     body = bytearray(message.get("body", b""))
     while message.get("more_body"):
@@ -144,6 +147,7 @@ async def watch(app: Any, server: str, scope: Messages, receive: Receive, send: 
     unread = iter([message if message["type"] != "http.request" else {"type": "http.request", "body": bytes(body)}])
     started: Messages = {}
     answer = bytearray()
+    held: list[Messages] = []
 
     async def replay() -> Messages:
         return next(unread, None) or await receive()
@@ -152,12 +156,15 @@ async def watch(app: Any, server: str, scope: Messages, receive: Receive, send: 
         if message["type"] == "http.response.start":
             started.update(message)
         answer.extend(message.get("body", b""))
-        if message["type"] == "http.response.body" and not message.get("more_body"):
+        held.append(message)
+        ended = message["type"] == "http.response.body" and not message.get("more_body")
+        if ended:
             query = scope["query_string"].decode("latin-1")
             path = scope["raw_path"].partition(b"?")[0].decode("latin-1") + (f"?{query}" if query else "")
             answered = started["status"], _decoded(started["headers"]), bytes(answer)
             publish(server, (scope["method"], path), _decoded(scope["headers"]), bytes(body), answered)
-        await send(message)
+        while len(held) > (0 if ended else 1):
+            await send(held.pop(0))
 
     await app(scope, replay, tell)
 

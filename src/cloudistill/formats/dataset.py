@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from msgspec import Struct
+
 from cloudistill.core import jsonl
 from cloudistill.core.errors import UsageError
 from cloudistill.core.example import Example
@@ -26,8 +28,7 @@ _BATCH_BYTES = 256 * 1024
 __all__ = ["Conversion", "DataRow", "Dataset", "convert", "lesson_findings", "write"]
 
 
-@dataclass(frozen=True, slots=True)
-class DataRow:
+class DataRow(Struct, frozen=True):
     """One line of a dataset: its Example, or None and the findings that refuse it."""
 
     line: int

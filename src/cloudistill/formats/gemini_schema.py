@@ -29,7 +29,8 @@ def spell(schema: Schema) -> Schema:
     declared: Any = schema.get("type")
     if type(declared) is not str or "anyOf" in schema:
         return _spell_union(schema, declared)
-    spelt = {**schema, "type": declared.upper()}
+    spelt = schema.copy()
+    spelt["type"] = declared.upper()
     if "properties" in schema:
         spelt["properties"] = {name: spell(inner) for name, inner in schema["properties"].items()}
     if "items" in schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudistill.core.example import Example
+from cloudistill.core.example import Example, Message
 from cloudistill.core.finding import Finding
 
 Broken = tuple[str, str, str]
@@ -16,7 +16,7 @@ def lesson_findings(example: Example, *, needs_answer: bool = True) -> tuple[Fin
     With `needs_answer` False a row that still waits for its teacher is fine.
     """
     broken = [*_of_tools(example), *_of_messages(example), *(_of_answer(example) if needs_answer else ())]
-    return tuple(Finding(rule=rule, message=message, remedy=remedy) for rule, message, remedy in broken)
+    return tuple([Finding(rule=rule, message=message, remedy=remedy) for rule, message, remedy in broken])
 
 
 def _of_tools(example: Example) -> Iterator[Broken]:
@@ -25,8 +25,7 @@ def _of_tools(example: Example) -> Iterator[Broken]:
         if tool.name in offered:
             yield "duplicate-tool", f"the tool {tool.name!r} is offered twice.", "Keep one of them, or rename one."
         offered.add(tool.name)
-    called = dict.fromkeys(call.name for message in example.messages for call in message.tool_calls)
-    for name in called:
+    for name in dict.fromkeys([call.name for message in example.messages for call in message.tool_calls]):
         if name not in offered:
             yield (
                 "unknown-tool",
@@ -39,22 +38,23 @@ def _of_messages(example: Example) -> Iterator[Broken]:
     if not example.messages:
         yield "no-messages", "the row has no messages.", "Add the conversation, or delete the row."
         return
-    if not any(message.role == "user" for message in example.messages):
+    if "user" not in [message.role for message in example.messages]:
         yield "no-user-message", "nobody asks anything: there is no user message.", "Add the user's message."
     for index, message in enumerate(example.messages):
-        if message.role in ("system", "user") and not (message.content or "").strip():
-            yield "empty-message", f"messages[{index}]: the {message.role} message is blank.", "Fill it, or delete it."
-    turns = [(index, m) for index, m in enumerate(example.messages) if m.role == "assistant"]
-    for index, message in turns:
-        if not (message.content or "").strip() and not message.tool_calls:
-            rule = "empty-answer" if index == len(example.messages) - 1 else "empty-message"
-            yield (
-                rule,
-                f"messages[{index}]: the assistant says nothing and calls nothing.",
-                "Fill it, or delete the row.",
-            )
-    if turns and all(message.weight == 0 for _, message in turns):
+        content = message.content
+        if (not content or content.isspace()) and not message.tool_calls and message.role != "tool":
+            yield _blank(index, message, last=index == len(example.messages) - 1)
+    weights = [message.weight for message in example.messages if message.role == "assistant"]
+    if weights and set(weights) == {0}:
         yield "nothing-to-learn", "every assistant message has weight 0.", "Give the answer the weight 1."
+
+
+def _blank(index: int, message: Message, *, last: bool) -> Broken:
+    where = f"messages[{index}]"
+    if message.role != "assistant":
+        return "empty-message", f"{where}: the {message.role} message is blank.", "Fill it, or delete it."
+    rule = "empty-answer" if last else "empty-message"
+    return rule, f"{where}: the assistant says nothing and calls nothing.", "Fill it, or delete the row."
 
 
 def _of_answer(example: Example) -> Iterator[Broken]:

@@ -100,18 +100,18 @@ def cancel(run: Run) -> None:
 
 def pause(run: Run) -> None:
     """Ask the vendor to hold the job."""
-    backend, job = run.trains(), _unfinished(run, "pause")
+    backend = run.trains()
     if not isinstance(backend, Pauses):
         raise lacks(run, "cannot hold a job")
-    _tell(run, "pause", job, backend.pause)
+    _tell(run, "pause", _unfinished(run, "pause"), backend.pause)
 
 
 def resume(run: Run) -> None:
     """Let a held job go on."""
-    backend, job = run.trains(), _unfinished(run, "resume")
+    backend = run.trains()
     if not isinstance(backend, Pauses):
         raise lacks(run, "cannot hold a job, so none goes on")
-    _tell(run, "resume", job, backend.resume)
+    _tell(run, "resume", _unfinished(run, "resume"), backend.resume)
 
 
 def _tell(run: Run, verb: str, job: JobRef, request: Callable[[JobRef], None]) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -77,7 +77,7 @@ class Labelled(Dataset):
             return row
         kept = self._labels.kept.get(_digest(row.example))
         if kept is not None and kept.answer is not None:
-            return replace(row, example=row.example.answered_by(kept.answer))
+            return DataRow(row.line, row.example.answered_by(kept.answer), row.findings, row.file)
         why = kept.refusal if kept is not None else "the teacher has not been asked"
         finding = Finding(
             rule="teacher-gave-no-answer",
@@ -86,7 +86,7 @@ class Labelled(Dataset):
             file=row.file,
             line=row.line,
         )
-        return replace(row, example=None, findings=(*row.findings, finding))
+        return DataRow(row.line, None, (*row.findings, finding), row.file)
 
 
 def label(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from cloudistill.backends.backend import Backend, Distils
 from cloudistill.core.errors import UsageError
@@ -13,7 +13,7 @@ from cloudistill.core.finding import Finding
 from cloudistill.core.job import Method
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import DataRow, Dataset
-from cloudistill.pipeline.checking import check
+from cloudistill.pipeline.checking import Check, check
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.platforms.model import Model
 from cloudistill.platforms.platform import Pair, Platform, load
@@ -24,9 +24,9 @@ ROW_RULES = frozenset({"native-tools", "native-turns"})
 
 
 def pair_of(recipe: Recipe, student: ModelRef) -> Pair | None:
-    """The pair that was asked for, live or ended; None where the student's platform knows no such pair."""
+    """The pair, live or ended, that the method `native` means; None of another, or where the platform knows no such."""
     teacher = recipe.teacher
-    if teacher is None or teacher.platform != student.platform:
+    if recipe.method != "native" or teacher is None or teacher.platform != student.platform:
         return None
     return load(student.platform).pair(teacher.id, student.id)
 
@@ -81,7 +81,28 @@ def _live_pairs(recipe: Recipe, student: ModelRef, today: date) -> str:
     return f"On {today} it distils {named}{more}. {INSTEAD}"
 
 
-def as_facts(facts: Platform, pair: Pair) -> Platform:
+def facts_of(recipe: Recipe, student: ModelRef) -> Platform:
+    """What rows and student are held against: the platform's facts, by the method `native` as its pair has them."""
+    facts, pair = load(student.platform), pair_of(recipe, student)
+    return _as_facts(facts, pair) if pair else facts
+
+
+def check_rows(dataset: Dataset, student: ModelRef, recipe: Recipe, today: date, *, answered: bool = False) -> Check:
+    """Every rule of rows and models, by the recipe's method; `answered` rows wait for no teacher any more."""
+    pair = pair_of(recipe, student)
+    return check(
+        Prompts(dataset, pair) if pair else dataset,
+        student,
+        today=today,
+        teacher=recipe.teacher,
+        allow_hourly=recipe.allow_hourly,
+        allow_unanswered=recipe.teacher is not None and not answered,
+        rendering=recipe.rendering,
+        platform=facts_of(recipe, student),
+    )
+
+
+def _as_facts(facts: Platform, pair: Pair) -> Platform:
     """The platform's facts with the pair's rules in place of those for fine-tuning the student."""
     known = facts.model(pair.student)
     model = known or Model(
@@ -116,7 +137,7 @@ class Prompts(Dataset):
     def _judged(self, row: DataRow) -> DataRow:
         if row.example is None:
             return row
-        return replace(row, findings=(*row.findings, *self._broken(row.example)))
+        return DataRow(row.line, row.example, (*row.findings, *self._broken(row.example)), row.file)
 
     def _broken(self, example: Example) -> Iterator[Finding]:
         words, source = f"distilling {self._pair.teacher} into {self._pair.student}", self._pair.source
@@ -128,34 +149,30 @@ class Prompts(Dataset):
             yield Finding(rule="native-turns", message=message, remedy=f"Split the row. {INSTEAD}", source=source)
 
 
-def decide(
-    recipe: Recipe, student: ModelRef, dataset: Dataset | None, backend: Backend, today: date
-) -> tuple[Method, str]:
-    """The method that `auto` comes to, and why."""
-    title = load(student.platform).title
+class Decision(NamedTuple):
+    """What `auto` comes to, and why; with the rows as they were `checked` for it, if they were by that method."""
+
+    method: Method
+    why: str
+    checked: Check | None = None
+
+
+def decide(recipe: Recipe, student: ModelRef, dataset: Dataset | None, backend: Backend, today: date) -> Decision:
+    """The method that `auto` comes to."""
+    title, recipe = load(student.platform).title, recipe.model_copy(update={"method": "native"})
     if dataset is None:
-        return "native", f"the prompts are in {title}'s logs, which it alone reads"
-    pair, against = pair_of(recipe, student), _against(recipe, student, backend, today)
-    if against or pair is None:
-        return "sft", against
-    checked = check(
-        Prompts(dataset, pair),
-        student,
-        today=today,
-        teacher=recipe.teacher,
-        allow_hourly=recipe.allow_hourly,
-        allow_unanswered=True,
-        rendering=recipe.rendering,
-        platform=as_facts(load(student.platform), pair),
-    )
+        return Decision("native", f"the prompts are in {title}'s logs, which it alone reads")
+    if against := _against(recipe, student, backend, today):
+        return Decision("sft", against)
+    checked = check_rows(dataset, student, recipe, today)
     spoilt = len(checked.refused_lines) > recipe.drop_refused
     forbidden = [finding for finding in checked.errors if finding.rule in ROW_RULES]
     if broken := forbidden or [finding for finding in checked.errors if spoilt or not finding.line]:
-        return "sft", str(broken[0])
+        return Decision("sft", str(broken[0]))
     if not checked.unanswered:
-        return "sft", "every row has its answer already"
+        return Decision("sft", "every row has its answer already")
     waiting = f"{checked.unanswered} of {checked.rows_ok} rows wait for an answer"
-    return "native", f"{waiting}, and {title} runs {recipe.teacher} itself"
+    return Decision("native", f"{waiting}, and {title} runs {recipe.teacher} itself", checked)
 
 
 def _against(recipe: Recipe, student: ModelRef, backend: Backend, today: date) -> str:

@@ -15,7 +15,8 @@ from cloudistill.core.errors import RunConflict, UsageError
 from cloudistill.core.job import Method, RunStatus
 from cloudistill.core.refs import ModelRef
 from cloudistill.formats.dataset import Dataset
-from cloudistill.pipeline import native
+from cloudistill.pipeline import native, removing
+from cloudistill.pipeline.checking import Check
 from cloudistill.pipeline.estimating import Estimate
 from cloudistill.pipeline.ordering import Doubt
 from cloudistill.pipeline.progress import Event, Notify, silent
@@ -54,7 +55,7 @@ class Asked:
     """What one student is to be made from, and how.
 
     `dataset` is None where the vendor's logs are the source. `facts` are the rules that rows and student are held
-    against; `why` says how `auto` came to the method.
+    against; `why` says how `auto` came to the method, and `checked` what it found in the rows by that one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Asked:
     facts: Platform
     order: dict[str, Any] = field(default_factory=dict[str, Any])
     why: str | None = None
+    checked: Check | None = None
 
     @property
     def is_native(self) -> bool:
@@ -126,9 +128,9 @@ def _settled(asked: Asked, setting: Setting) -> Asked:
         kept = _ordered(asked, record.order["method"], record.facts.get("method_reason"))
         if kept.order == record.order:
             return kept
-    chosen, why = native.decide(asked.recipe, asked.student, asked.dataset, asked.backend, setting.today)
-    setting.notify(Event(run=asked.name, step="method", message=f"method {chosen}: {why}"))
-    return _ordered(asked, chosen, why)
+    found = native.decide(asked.recipe, asked.student, asked.dataset, asked.backend, setting.today)
+    setting.notify(Event(run=asked.name, step="method", message=f"method {found.method}: {found.why}"))
+    return replace(_ordered(asked, found.method, found.why), checked=found.checked)
 
 
 def _keeps_method(run: Run, setting: Setting) -> bool:
@@ -140,10 +142,8 @@ def _keeps_method(run: Run, setting: Setting) -> bool:
 
 def _ordered(asked: Asked, method: Method, why: str | None = None) -> Asked:
     """With the order that the method makes of it."""
-    recipe, facts = asked.recipe.model_copy(update={"method": method}), asked.facts
-    pair = native.pair_of(recipe, asked.student) if method == "native" else None
-    if pair is not None:
-        facts = native.as_facts(facts, pair)
+    recipe = asked.recipe.model_copy(update={"method": method})
+    facts = native.facts_of(recipe, asked.student)
     model = facts.model(asked.student.id)
     order = recipe.ordered() | {
         "student": str(asked.student),
@@ -222,7 +222,8 @@ def record(run: Run | None, asked: Asked, facts: dict[str, Any], setting: Settin
     elif renew:
         again = run.is_ordered()
         attempt = run.record.attempt + again
-        run.record = store.restart(run.name, attempt=attempt, order=asked.order, facts=facts)
+        handed_on = facts | removing.leftovers(run)
+        run.record = store.restart(run.name, attempt=attempt, order=asked.order, facts=handed_on)
         if again:
             run.notify(Event(run=run.name, step="again", message=f"attempt {attempt}: another job will be paid for"))
     else:

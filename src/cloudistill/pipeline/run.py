@@ -127,11 +127,11 @@ class Run:
         return self
 
     def delete_files(self) -> list[FileRef]:
-        """Remove the files a finished run uploaded, unless another run still trains on them; those that were."""
+        """Remove the files a finished run's attempts uploaded, unless another run trains on them; those that were."""
         return removing.delete_files(self)
 
     def delete_model(self) -> list[ModelRef]:
-        """Remove a finished run's model and what serves it; those that were. The run has no model afterwards."""
+        """Remove a finished run's models, one of each attempt, and what serves them; those that were. None is left."""
         return removing.delete_model(self)
 
     def or_raise(self) -> Run:

@@ -168,7 +168,7 @@ class Store:
         return self.get(name)
 
     def restart(self, name: str, *, attempt: int, order: dict[str, Any], facts: dict[str, Any]) -> Record:
-        """Begin another attempt: what was known of the last one stays in its steps and intents alone."""
+        """Begin another attempt: `facts` hold what the last one hands on; the rest of it stays in steps and intents."""
         row = {"attempt": attempt, "order": json.dumps(order), "facts": json.dumps(facts), "updated": _now()}
         with self._writing() as db:
             db.execute(RUNS.update().where(RUNS.c.name == name).values(**row, status=RunStatus.PLANNED))

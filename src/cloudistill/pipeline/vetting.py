@@ -14,33 +14,20 @@ from cloudistill.formats.dataset import Dataset
 from cloudistill.pipeline import native, offers
 from cloudistill.pipeline import spec as specs
 from cloudistill.pipeline.availability import check_model, check_teacher
-from cloudistill.pipeline.checking import Check, Tokens, check
+from cloudistill.pipeline.checking import Check, Tokens
 from cloudistill.pipeline.estimating import Estimate, estimate, require_budget
 from cloudistill.pipeline.preparing import Asked, Setting
 from cloudistill.pipeline.progress import Event
 from cloudistill.pipeline.recipe import Recipe
 from cloudistill.pipeline.retry import once
-from cloudistill.platforms.platform import load
 
 
 def check_data(dataset: Dataset, student: ModelRef, recipe: Recipe, today: date, backend: Backend | None) -> Check:
     """Every rule of rows and models, of the method `native` too; with a `backend` its service is asked as well."""
-    facts, against = load(student.platform), list[Finding]()
-    if recipe.method == "native":
-        against = native.findings(recipe, student, None, today)
-        if pair := native.pair_of(recipe, student):
-            dataset, facts = native.Prompts(dataset, pair), native.as_facts(facts, pair)
-    checked = check(
-        dataset,
-        student,
-        today=today,
-        teacher=recipe.teacher,
-        allow_hourly=recipe.allow_hourly,
-        allow_unanswered=recipe.teacher is not None,
-        rendering=recipe.rendering,
-        platform=facts,
-    )
+    against = native.findings(recipe, student, None, today) if recipe.method == "native" else []
+    checked = native.check_rows(dataset, student, recipe, today)
     if backend is not None:
+        facts = native.facts_of(recipe, student)
         against = [*against, *offers.unaskable(facts, backend)]
         hourly = recipe.allow_hourly
         checked = offers.heard(checked, facts, backend, today=today, teacher=recipe.teacher, allow_hourly=hourly)
@@ -50,7 +37,7 @@ def check_data(dataset: Dataset, student: ModelRef, recipe: Recipe, today: date,
 def check_order(asked: Asked, setting: Setting) -> Check:
     """Every rule that can be checked before money moves: method, rows, model, setup at the vendor."""
     setting.notify(Event(run=asked.name, step="check", message=f"checking {asked.source} for {asked.student}"))
-    method = _check_method(asked, setting)
+    method = check_pair(asked.recipe, asked.student, asked.backend, setting.today) if asked.is_native else []
     checked = _with_service(asked, _checked(asked, setting), setting)
     refuse_rows(checked, asked.recipe.drop_refused)
     for finding in (*method, *checked.findings):
@@ -60,17 +47,6 @@ def check_order(asked: Asked, setting: Setting) -> Check:
     _check_setup(asked)
     _check_validation(asked, setting)
     return checked
-
-
-def _check_method(asked: Asked, setting: Setting) -> list[Finding]:
-    """The warnings of an order that the vendor's own distillation can take.
-
-    Raises:
-        ModelUnavailable: it cannot, whatever the rows.
-    """
-    if not asked.is_native:
-        return []
-    return check_pair(asked.recipe, asked.student, asked.backend, setting.today)
 
 
 def check_pair(recipe: Recipe, student: ModelRef, backend: Backend, today: date) -> list[Finding]:
@@ -86,16 +62,10 @@ def check_pair(recipe: Recipe, student: ModelRef, backend: Backend, today: date)
 
 
 def _checked(asked: Asked, setting: Setting) -> Check:
-    """The rows and models held against the facts alone."""
+    """The rows and models held against the facts alone; once, if `auto` has done it."""
     if asked.dataset is None:
         return _unread(asked, setting)
-    return _held(asked, _as_prompts(asked, asked.dataset), setting, answered=asked.recipe.teacher is None)
-
-
-def _as_prompts(asked: Asked, dataset: Dataset) -> Dataset:
-    """The rows with what the pair has against each, where the vendor runs the teacher."""
-    pair = native.pair_of(asked.recipe, asked.student) if asked.is_native else None
-    return native.Prompts(dataset, pair) if pair else dataset
+    return asked.checked or native.check_rows(asked.dataset, asked.student, asked.recipe, setting.today)
 
 
 def _unread(asked: Asked, setting: Setting) -> Check:
@@ -113,19 +83,6 @@ def _unread(asked: Asked, setting: Setting) -> Check:
         refused_lines=(),
         tokens=Tokens(total=0, least=0, most=0, longest=0, how="the logs are not read here"),
         bytes=0,
-    )
-
-
-def _held(asked: Asked, dataset: Dataset, setting: Setting, *, answered: bool) -> Check:
-    return check(
-        dataset,
-        asked.student,
-        today=setting.today,
-        teacher=asked.recipe.teacher,
-        allow_hourly=asked.recipe.allow_hourly,
-        allow_unanswered=not answered,
-        rendering=asked.order["rendering"],
-        platform=asked.facts,
     )
 
 
@@ -170,7 +127,7 @@ def check_labelled(asked: Asked, dataset: Dataset, setting: Setting) -> Check:
     Raises:
         InvalidDataset: too many of the answers cannot be used.
     """
-    checked = _held(asked, dataset, setting, answered=True)
+    checked = native.check_rows(dataset, asked.student, asked.recipe, setting.today, answered=True)
     checked = replace(checked, findings=tuple(finding for finding in checked.findings if finding.file))
     refuse_rows(checked, asked.recipe.drop_refused)
     return checked
@@ -180,8 +137,8 @@ def _check_validation(asked: Asked, setting: Setting) -> None:
     """The held-out rows that the vendor reports its loss on; none of them may be refused."""
     if asked.recipe.validation is None:
         return
-    dataset = _as_prompts(asked, Dataset(asked.recipe.validation))
-    checked = _held(asked, dataset, setting, answered=True)
+    held_out = Dataset(asked.recipe.validation)
+    checked = native.check_rows(held_out, asked.student, asked.recipe, setting.today, answered=True)
     broken = [finding for finding in checked.errors if finding.line]
     if broken:
         raise InvalidDataset(f"{len(broken)} rules are broken in the validation rows: {broken[0]}", broken)

@@ -21,7 +21,7 @@ GROUP = "cloudistill.platforms"
 """Entry points of this group name a platform and the package that holds `<platform>.toml`."""
 _HERE = "cloudistill.platforms"
 
-Meaning = Literal["cut-off", "quota", "partial-success"]
+Meaning = Literal["cut-off", "quota", "partial-success", "lost-file"]
 
 
 class Vocabulary(Sourced):
@@ -72,7 +72,7 @@ class TextRule(Sourced):
 
 class Words(Sourced):
     """A vendor's words that mean one thing: an answer `cut-off` by a token limit, a `quota` that waiting does not lift,
-    a job's `partial-success`.
+    a job's `partial-success`, a stored file that is a `lost-file`: it cannot be trained on.
     """
 
     words: tuple[str, ...]

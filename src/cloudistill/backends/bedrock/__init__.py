@@ -11,6 +11,7 @@ from cloudistill.backends.bedrock import answers, offers, orders, preflight, rem
 from cloudistill.backends.bedrock.outputs import Outputs
 from cloudistill.backends.bedrock.setup import Setup
 from cloudistill.backends.common import RENDERING, Findings, Metrics, unusable
+from cloudistill.backends.pages import every
 from cloudistill.core.errors import NotFound, PermissionDenied, UsageError
 from cloudistill.core.job import Deployment, Job, JobEvent, JobSpec, JobStatus, Offer, PromptReport
 from cloudistill.core.refs import FileRef, JobRef, ModelRef
@@ -137,20 +138,14 @@ class BedrockBackend(Setup):
     def delete_model(self, ref: ModelRef) -> None:
         """Remove a custom model and the deployments of it.
 
-        A deployment's ref stands for its model as long as AWS knows the deployment, or this object deleted it; once
-        another process did, only the model's own ref finds the model.
+        The model is named by its own ref: once a deployment is gone, nobody could say any more which model it served.
 
         Raises:
+            UsageError: it is a deployment, or a foundation model.
             ServiceTrouble: a deployment is still being deleted; ask again.
         """
         removal.require_ours(ref)
-        client, model = self.client("bedrock"), ref.id
-        if ":custom-model-deployment/" in model:
-            served = removal.remove_deployment(client, model) or self._served.get(model)
-            if served is None:
-                return
-            self._served[model] = model = served
-        removal.remove_model(client, model, self._deployments)
+        removal.remove_model(self.client("bedrock"), ref.id, self._deployments)
 
     def _deployments(self, model: str, **query: Any) -> Iterator[Mapping[str, Any]]:
         ask = self.client("bedrock").list_custom_model_deployments
@@ -216,16 +211,11 @@ class BedrockBackend(Setup):
 
 def _all(ask: Any, key: str, asked: str, **query: Any) -> Iterator[Mapping[str, Any]]:
     """Every summary of every page; a page without its list is no absence, but a body the SDK could not read."""
-    tokens: set[str] = set()
-    while True:
-        page = ask(**query)
-        if key not in page:
-            raise unusable("bedrock", asked, page, request_id=answers.request_id(page))
-        yield from page[key]
-        token = page.get("nextToken")
-        if not token:
-            return
-        if token in tokens:
-            raise unusable("bedrock", f"{asked}: the same page again", token, request_id=answers.request_id(page))
-        tokens.add(token)
-        query["nextToken"] = token
+
+    def page(token: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
+        found = ask(**query, **({"nextToken": token} if token else {}))
+        if key not in found:
+            raise unusable("bedrock", asked, found, request_id=answers.request_id(found))
+        return found[key], found.get("nextToken")
+
+    return every("bedrock", asked, page)

@@ -4,51 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudistill.backends.common import training_file
+from cloudistill.backends.common import native_pair, training_file
 from cloudistill.core.errors import UsageError
 from cloudistill.core.job import Condition, JobSpec, Logs
-from cloudistill.platforms.platform import Pair, load
+from cloudistill.platforms.platform import Pair
 
 
 def members(spec: JobSpec) -> dict[str, Any]:
     """What the order says about teacher and prompts, whatever its method.
 
     Raises:
-        UsageError: the order is not one that Bedrock can distil, or asks of fine-tuning what only distillation has.
+        UsageError: the order is not one that Bedrock can distil, or names no file to fine-tune on.
     """
     if spec.method == "sft":
-        _refuse_native_members(spec)
         return {"customizationType": "FINE_TUNING", "trainingDataConfig": {"s3Uri": training_file(spec)}}
-    pair = _pair(spec)
+    pair = native_pair(spec)
     return {
         "customizationType": "DISTILLATION",
         "customizationConfig": {"distillationConfig": {"teacherModelConfig": _teacher(pair, spec.teacher_max_tokens)}},
         "trainingDataConfig": _source(spec, pair),
     }
-
-
-def _refuse_native_members(spec: JobSpec) -> None:
-    for member in ("logs", "teacher_max_tokens", "teacher"):
-        if getattr(spec, member) is not None:
-            raise UsageError(f"{member} goes with Bedrock's own distillation: leave it out, or use the method native")
-
-
-def _pair(spec: JobSpec) -> Pair:
-    """The facts about teacher and student together; whether the pair is still live is for who knows the date."""
-    teacher, student = spec.teacher, spec.student
-    if teacher is None:
-        raise UsageError(f"the method native needs a teacher for {student}: name one that Bedrock has")
-    if teacher.platform != "bedrock":
-        raise UsageError(f"Bedrock cannot ask {teacher}: name a teacher of Bedrock's, or use the method sft")
-    known = load("bedrock")
-    pair = known.pair(teacher.id, student.id)
-    if pair is None:
-        live = ", ".join(p.teacher for p in known.pairs if p.student == student.id and p.ended is None)
-        raise UsageError(
-            f"Bedrock does not distil {teacher.id} into {student.id}; into that it distils {live or 'nothing'}. "
-            "Choose such a teacher, or use the method sft, which learns from any."
-        )
-    return pair
 
 
 def _teacher(pair: Pair, max_tokens: int | None) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cloudistill.backends.common import unusable
 from cloudistill.core.errors import ServiceTrouble, UsageError
 from cloudistill.core.job import JobStatus
 from cloudistill.core.refs import FileRef, ModelRef
@@ -28,32 +27,15 @@ def key_of(ref: FileRef, bucket: str) -> str:
     return key
 
 
-def remove_deployment(client: Any, arn: str) -> str | None:
-    """Ask AWS to delete a deployment; the ARN of the model it served, None if the deployment is gone already.
-
-    Raises:
-        UnusableAnswer: AWS does not say which model that is; nothing was deleted.
-    """
-    try:
-        found = client.get_custom_model_deployment(customModelDeploymentIdentifier=arn)
-        if not found.get("modelArn"):  # once the deployment is gone nobody could say
-            raise unusable("bedrock", f"GetCustomModelDeployment {arn}", found)
-        if load("bedrock").deployment_status(found.get("status")) is not JobStatus.STOPPING:
-            client.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
-    except client.exceptions.ResourceNotFoundException:
-        return None
-    return str(found["modelArn"])
-
-
 def remove_model(client: Any, arn: str, deployments: Deployments) -> None:
     """Delete a custom model once nothing serves it.
 
     Raises:
         ServiceTrouble: a deployment is still being deleted; ask again.
     """
-    serving = [str(found["customModelDeploymentArn"]) for found in deployments(arn)]
-    for deployment in serving:
-        remove_deployment(client, deployment)
+    serving = list(deployments(arn))
+    for found in serving:
+        _remove_deployment(client, found)
     if serving and (left := [str(found["customModelDeploymentArn"]) for found in deployments(arn)]):
         raise ServiceTrouble(
             f"Amazon Bedrock is still deleting {', '.join(left)}; the model {arn} goes after that. Ask again.",
@@ -66,7 +48,19 @@ def remove_model(client: Any, arn: str, deployments: Deployments) -> None:
         return
 
 
+def _remove_deployment(client: Any, found: Mapping[str, Any]) -> None:
+    """Ask AWS to delete a deployment, once."""
+    if load("bedrock").deployment_status(found.get("status")) is JobStatus.STOPPING:
+        return
+    try:
+        client.delete_custom_model_deployment(customModelDeploymentIdentifier=found["customModelDeploymentArn"])
+    except client.exceptions.ResourceNotFoundException:
+        return
+
+
 def require_ours(model: ModelRef) -> None:
-    """Refuse what nobody trained here: a foundation model or a profile."""
-    if ":custom-model/" not in model.id and ":custom-model-deployment/" not in model.id:
-        raise UsageError(f"{model} is no custom model and no deployment of one: there is nothing of yours to delete")
+    """Refuse what nobody trained here, a foundation model or a profile, and a deployment in its model's place."""
+    if ":custom-model-deployment/" in model.id:
+        raise UsageError(f"{model} is a deployment: name the model that it serves, and both go")
+    if ":custom-model/" not in model.id:
+        raise UsageError(f"{model} is no custom model: there is nothing of yours to delete")

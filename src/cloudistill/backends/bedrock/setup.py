@@ -48,8 +48,6 @@ class Setup:
         self._timeout = timeout
         self._lock = threading.RLock()
         self._clients: dict[str, Any] = {}
-        # what deployments served that were deleted here: a model goes after them, and AWS does not say any more
-        self._served: dict[str, str] = {}
 
     @property
     def session(self) -> boto3.Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,7 +178,7 @@ class OpenAIBackend:
 
     def _jobs(self, **query: Any) -> Iterator[Job]:
         asked = "GET /fine_tuning/jobs"
-        for found in every(lambda: self.client.fine_tuning.jobs.list(limit=_PAGE, **query), asked):
+        for found in every(partial(self.client.fine_tuning.jobs.list, limit=_PAGE, **query), asked):
             yield orders.to_job(found, asked)
 
     # -- how a job goes
@@ -199,7 +200,7 @@ class OpenAIBackend:
     def _events(self, ref: JobRef) -> Iterator[Any]:
         """Newest first, and one more than `NEWEST` if there are more."""
         jobs, asked = self.client.fine_tuning.jobs, f"GET /fine_tuning/jobs/{ref.id}/events"
-        return islice(every(lambda: jobs.list_events(ref.id, limit=_PAGE), asked), NEWEST + 1)
+        return islice(every(partial(jobs.list_events, ref.id, limit=_PAGE), asked), NEWEST + 1)
 
     def _measured(self, ref: JobRef) -> Iterator[Mapping[str, Any]]:
         for event in self._events(ref):
@@ -215,7 +216,7 @@ class OpenAIBackend:
     def checkpoints(self, ref: JobRef) -> Kept:
         """What OpenAI keeps of the last epochs once the job has succeeded, oldest first; each is a model."""
         asked = f"GET /fine_tuning/jobs/{ref.id}/checkpoints"
-        found = every(lambda: self.client.fine_tuning.jobs.checkpoints.list(ref.id), asked)
+        found = every(partial(self.client.fine_tuning.jobs.checkpoints.list, ref.id), asked)
         return sorted((reports.to_checkpoint(one, ref, asked) for one in found), key=lambda kept: kept.step or 0)
 
     # -- what is stored and trained

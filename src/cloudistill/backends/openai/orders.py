@@ -37,7 +37,7 @@ def create_request(spec: JobSpec) -> dict[str, Any]:
     """
     if spec.method == "native":
         raise UsageError("OpenAI runs no teacher itself: use method 'sft', on a file that holds the teacher's answers")
-    refuse_members(spec, "teacher", "teacher_max_tokens", "logs", "kms_key", "vpc", "service_account")
+    refuse_members(spec, "kms_key", "vpc", "service_account")
     _check_limits(spec)
     params = load_sdk("openai.types.fine_tuning.job_create_params", extra="openai").JobCreateParams
     request: dict[str, Any] = {

@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cloudistill.backends import pages
 from cloudistill.backends.common import unusable
 
 
-def every(ask: Callable[[], Any], asked: str) -> Iterator[Any]:
+def every(ask: Callable[..., Any], asked: str) -> Iterator[Any]:
     """Every item of every page; nothing is asked before the first is taken.
 
     Raises:
         UnusableAnswer: a page is none, or does not lead on to the next one that it promises.
     """
-    cursors: set[str] = set()
-    while True:
-        found = page(ask, asked)
+
+    def turned(after: str | None) -> tuple[list[Any], str | None]:
+        found = page(lambda: ask(after=after) if after else ask(), asked)
         cursor = found.data[-1].id if found.has_next_page() else None
-        if cursor in cursors:
-            if found.has_more is None:  # a host without pages gives its whole list whatever is asked
-                return
-            raise unusable("openai", f"{asked}: the same page again", cursor)
-        yield from found.data
-        if cursor is None:
-            if found.has_more:
-                raise unusable("openai", f"{asked}: more is promised, but no item with an id leads on", found.data[-1:])
-            return
-        cursors.add(cursor)
-        ask = found.get_next_page
+        if cursor and cursor == after and found.has_more is None:
+            return [], None  # a host without pages gives its whole list whatever is asked
+        if found.has_more and not cursor:
+            raise unusable("openai", f"{asked}: more is promised, but no item with an id leads on", found.data[-1:])
+        return found.data, cursor
+
+    return pages.every("openai", asked, turned)
 
 
 def page(ask: Callable[[], Any], asked: str) -> Any:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.common import unusable
 from cloudistill.backends.openai.pages import every
+from cloudistill.platforms.platform import load
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 _PURPOSE, _MIME = "fine-tune", "text/jsonl"
 _CANCEL_SECONDS = 10.0
-_LOST = ("error", "deleted")
 
 
 def find(client: OpenAI, filename: str, size: int) -> str | None:
     """The id of the file of that name and size, if it is there and whole."""
-    for file in every(lambda: client.files.list(purpose=_PURPOSE), "GET /files"):
-        if (file.filename, file.bytes) == (filename, size) and file.status not in _LOST:
+    facts = load("openai")
+    for file in every(partial(client.files.list, purpose=_PURPOSE), "GET /files"):
+        if (file.filename, file.bytes) == (filename, size) and not facts.means("lost-file", file.status):
             return str(file.id)
     return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloudistill.backends.backend import Answer, Request, load_sdk
 from cloudistill.backends.common import MARKER, Findings, Kept, Metrics, training_file, unusable
+from cloudistill.backends.pages import every
 from cloudistill.backends.vertex import answers, native, orders, preflight, removal, reports
 from cloudistill.backends.vertex.bucket import FOLDER, split
 from cloudistill.backends.vertex.setup import Setup
@@ -107,20 +108,14 @@ class VertexBackend(Setup):
         return (orders.to_job(found, "GET tuningJobs") for found in self._listed(hint))
 
     def _listed(self, hint: str | None = None) -> Iterator[TuningJob]:
-        with answers.quiet():
-            pager = self.client(self.location).tunings.list(config={"page_size": 100, "filter": hint})
-        turned: set[str | None] = set()
-        while True:
-            yield from pager.page
-            token = pager.config.get("page_token")
-            if token in turned:
-                raise unusable("vertex", "GET tuningJobs: the list leads back to a page that was read", token)
-            turned.add(token)
-            try:
-                with answers.quiet():
-                    pager.next_page()
-            except IndexError:  # how the SDK says that this was the last page
-                return
+        tunings = self.client(self.location).tunings
+
+        def page(token: str | None) -> tuple[list[TuningJob], str | None]:
+            with answers.quiet():
+                found = tunings.list(config={"page_size": 100, "filter": hint, "page_token": token})
+            return found.page, found.config.get("page_token")
+
+        return every("vertex", "GET tuningJobs", page)
 
     # -- what became of it
 

@@ -36,7 +36,16 @@ def classify(error: Exception) -> PlatformError:
         return _from_genai(cast("Any", error), asked)
     if isinstance(error, core.GoogleAPICallError):
         return _from_storage(cast("Any", error), asked)
+    if isinstance(error, load_sdk("requests", extra="vertex").TooManyRedirects):
+        return _led_away(cast("Any", error), asked)
     return unanswered(load("vertex"), _pool_reason(error) or error, asked, _causes())
+
+
+def _led_away(error: Any, asked: str) -> PlatformError:
+    """The first redirect, which Cloud Storage's client is not let follow."""
+    answer = error.response
+    words = f"the answer leads to {answer.headers.get('location')}; data and keys go to whom they were sent alone"
+    return answered(load("vertex"), asked=asked, words=words, status=answer.status_code, code=None, vendors_own=False)
 
 
 def _causes() -> tuple[Cause, ...]:

@@ -1,40 +1,17 @@
-"""Vertex's own distillation: the pair that was ordered, where it runs, and its members of the create request."""
+"""Vertex's own distillation: where the ordered pair runs, and its members of the create request."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cloudistill.backends.common import missing
-from cloudistill.core.errors import UsageError
+from cloudistill.backends.common import missing, native_pair
 from cloudistill.core.job import JobSpec
-from cloudistill.platforms.platform import Pair, load
-
-INSTEAD = "Or use the method sft, which learns from any teacher's answers."
-
-
-def pair_of(spec: JobSpec) -> Pair:
-    """The facts about teacher and student together; whether the pair is still live is for who knows the date.
-
-    Raises:
-        UsageError: Vertex never distilled the one into the other.
-    """
-    teacher, student = spec.teacher, spec.student
-    if teacher is None:
-        raise UsageError(f"the method native needs a teacher for {student}: name one that Vertex has")
-    if teacher.platform != student.platform:
-        raise UsageError(f"Vertex cannot ask {teacher}: name a teacher of Vertex's. {INSTEAD}")
-    known = load("vertex")
-    pair = known.pair(teacher.id, student.id)
-    if pair is None:
-        named = ", ".join(pair.teacher for pair in known.pairs if pair.student == student.id)
-        words = f"its teachers for that are or were {named}" if named else "nor any other into it"
-        raise UsageError(f"Vertex does not distil {teacher.id} into {student.id}; {words}. {INSTEAD}")
-    return pair
+from cloudistill.platforms.platform import load
 
 
 def require_place(spec: JobSpec, location: str) -> None:
     """Refuse a location in which Vertex does not distil the order's pair."""
-    pair, model = pair_of(spec), load("vertex").model(spec.student.id)
+    pair, model = native_pair(spec), load("vertex").model(spec.student.id)
     places = (model.regions if model else ()) or (pair.region,)
     if location not in places:
         raise missing(
@@ -55,5 +32,5 @@ def members(spec: JobSpec, outputs: str) -> dict[str, Any]:
     Raises:
         UsageError: Vertex never distilled this pair.
     """
-    own: dict[str, Any] = {"method": "DISTILLATION", "baseTeacherModel": pair_of(spec).teacher}
+    own: dict[str, Any] = {"method": "DISTILLATION", "baseTeacherModel": native_pair(spec).teacher}
     return own | ({"outputUri": outputs} if outputs else {})

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cloudistill.backends.backend import load_sdk
-from cloudistill.backends.common import host_of, missing, require_secure, require_tuned_in, setting
+from cloudistill.backends.common import host_of, missing, require_secure, require_tuned_in, setting, without_secret
 from cloudistill.backends.vertex import answers, errors
 from cloudistill.backends.vertex.bucket import Bucket
 from cloudistill.backends.vertex.rest import Rest
@@ -137,6 +137,7 @@ class Setup:
                 # an emulator needs no token, and google-auth would ask Google itself where one may be sent
                 emulated = "STORAGE_EMULATOR_HOST" in os.environ
                 self._storage = sdk.Client(project=self.project, credentials=None if emulated else self.credentials)
+                self._storage._http.max_redirects = 0  # one would carry the training data to another host
             return self._storage
 
     def objects(self, bucket: str) -> Bucket:
@@ -149,7 +150,7 @@ class Setup:
 
     def classify(self, error: Exception) -> PlatformError:
         """Name an SDK's exception in our tree."""
-        return errors.classify(error)
+        return without_secret(errors.classify(error), getattr(self._credentials, "token", None) or "")
 
     def payer(self) -> str:
         """`gcp <project> <location> [<endpoint that is not Google's>]`."""

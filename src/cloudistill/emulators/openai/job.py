@@ -84,10 +84,10 @@ class Job:
     def ran(self, share: float) -> datetime | None:
         """When that share of the training is done, over every stretch the job runs; None if it never is."""
         left = RUNNING * share
-        for (start, word), (end, _) in pairwise(self.plan):
-            if word == "running" and left <= end - start:
+        for start, end in _stretches(self.plan):
+            if left <= end - start:
                 return start + left
-            left -= (end - start) if word == "running" else timedelta()
+            left -= end - start
         return None
 
     def events(self, now: datetime) -> list[dict[str, Any]]:
@@ -150,10 +150,14 @@ def planned(now: datetime) -> Plan:
 
 def resumed(job: Job, now: datetime) -> Plan:
     """The states of a paused job from now on: the queue, and then what was left to run."""
-    spans = zip(job.plan, job.plan[1:], strict=False)
-    ran = sum(((end - start) for (start, word), (end, _) in spans if word == "running"), timedelta())
+    ran = sum((end - start for start, end in _stretches(job.plan)), timedelta())
     running = now + QUEUED
     return [(now, "queued"), (running, "running"), (running + RUNNING - ran, "succeeded")]
+
+
+def _stretches(plan: Plan) -> Iterator[tuple[datetime, datetime]]:
+    """When each stretch of running begins and ends."""
+    return ((start, end) for (start, word), (end, _) in pairwise(plan) if word == "running")
 
 
 def unix(time: datetime) -> int:

@@ -100,7 +100,7 @@ class Jobs:
         filters = {k[9:-1]: value for k, value in asked.query if k.startswith("metadata[") and k.endswith("]")}
         query = asked.parameters("after", "limit", "metadata", *(f"metadata[{key}]" for key in filters))
         untagged = "metadata" in query
-        if untagged and (filters or query["metadata"] != "null"):
+        if "" in filters or (untagged and (filters or query["metadata"] != "null")):
             message = "Invalid 'metadata': use metadata[k]=v, or metadata=null alone."
             raise Refusal(message, code="invalid_value", param="metadata")
         jobs = [job for job in reversed(self.made) if not (untagged and job.order.metadata is not None)]

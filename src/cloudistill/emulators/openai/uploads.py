@@ -91,7 +91,7 @@ class Uploads:
 
     def add_part(self, asked: Asked) -> Response:
         """POST /uploads/{upload}/parts; parts may come in parallel, and in any order."""
-        now, upload = self._clock.now(), self._pending(asked)
+        now, upload = self._clock.now(), self._found(asked)
         only(asked.form, ())
         only(asked.files, ("data",))
         if "data" not in asked.files:
@@ -112,7 +112,7 @@ class Uploads:
 
     def complete(self, asked: Asked) -> Response:
         """POST /uploads/{upload}/complete: the named parts in the order they are named, and no other, are the file."""
-        body, upload = asked.body(("part_ids", "md5"), ("part_ids",)), self._pending(asked)
+        body, upload = asked.body(("part_ids", "md5"), ("part_ids",)), self._found(asked)
         parts = [a_string(part, f"part_ids[{n}]") for n, part in enumerate(an_array(body["part_ids"], "part_ids"))]
         with upload.lock:
             self._require_pending(upload)
@@ -125,18 +125,17 @@ class Uploads:
 
     def cancel(self, asked: Asked) -> Response:
         """POST /uploads/{upload}/cancel."""
-        upload = self._pending(asked)
+        upload = self._found(asked)
         with upload.lock:
             self._require_pending(upload)
             upload.ended = "cancelled"
             upload.parts.clear()
         return JSONResponse(upload.shown(self._clock.now()))
 
-    def _pending(self, asked: Asked) -> Upload:
+    def _found(self, asked: Asked) -> Upload:
         name = asked.path["upload"]
         if name not in self.made:
             raise Refusal(f"No such Upload object: {name}", status=404, param="upload_id")
-        self._require_pending(self.made[name])
         return self.made[name]
 
     def _require_pending(self, upload: Upload) -> None:

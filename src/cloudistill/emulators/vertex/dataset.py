@@ -21,8 +21,9 @@ class DatasetError(Exception):
 
 @dataclass
 class Dataset:
-    """What was read: lessons to learn, lines kept, their tokens, and the lines dropped, counted from 1."""
+    """What was read: lessons to learn, lines kept, their tokens, and the lines dropped for more tokens than `limit`."""
 
+    limit: int = MAX_LINE_TOKENS
     lessons: list[Lesson] = field(default_factory=list[Lesson])
     examples: int = 0
     tokens: int = 0
@@ -35,17 +36,20 @@ class Dataset:
 
     def stats(self, *, epochs: int) -> dict[str, Any]:
         """TuningDataStats."""
+        truncated = {"totalTruncatedExampleCount": str(len(self.dropped))}
+        return {"supervisedTuningDataStats": self._counted(epochs, "truncatedExampleIndices") | truncated}
+
+    def _counted(self, epochs: int, indices: str) -> dict[str, Any]:
+        """What either kind of tuning tells; `indices` is its word for the lines dropped, which count from 1."""
         stats: dict[str, Any] = {
             "tuningDatasetExampleCount": str(self.examples),
             "totalBillableTokenCount": str(self.tokens * epochs),
-            "totalTruncatedExampleCount": str(len(self.dropped)),
             "tuningStepCount": str(epochs * self.steps),
         }
         if self.dropped:
-            stats["truncatedExampleIndices"] = [str(index) for index in self.dropped[:_SAMPLE]]
-            reason = f"The example has more than {MAX_LINE_TOKENS} tokens."
-            stats["droppedExampleReasons"] = [reason] * len(stats["truncatedExampleIndices"])
-        return {"supervisedTuningDataStats": stats}
+            stats[indices] = [str(index) for index in self.dropped[:_SAMPLE]]
+            stats["droppedExampleReasons"] = [f"The example has more than {self.limit} tokens."] * len(stats[indices])
+        return stats
 
 
 def read_training(raw: bytes, model: PublisherModel) -> Dataset:
@@ -55,7 +59,7 @@ def read_training(raw: bytes, model: PublisherModel) -> Dataset:
     for index, line in enumerate(lines, 1):
         parsed = _line(line, f"Dataset example {index} of {len(lines)}", model)
         size = tokens(line)
-        if size > MAX_LINE_TOKENS:
+        if size > dataset.limit:
             dataset.dropped.append(index)
             continue
         dataset.examples += 1
@@ -68,13 +72,17 @@ def read_training(raw: bytes, model: PublisherModel) -> Dataset:
 
 def check_validation(raw: bytes, model: PublisherModel) -> None:
     """Raises DatasetError unless every line could be trained on and there are not too many."""
+    for where, line in validation_lines(raw):
+        _line(line, where, model)
+
+
+def validation_lines(raw: bytes) -> list[tuple[str, str]]:
+    """Each line of a validation file with its place in words. Raises DatasetError if there are too many."""
     lines = lines_of(raw)
     if len(lines) > MAX_VALIDATION_LINES:
-        raise DatasetError(
-            f"The validation dataset has {len(lines)} examples; at most {MAX_VALIDATION_LINES} may be used."
-        )
-    for index, line in enumerate(lines, 1):
-        _line(line, f"Validation dataset example {index} of {len(lines)}", model)
+        text = f"The validation dataset has {len(lines)} examples; at most {MAX_VALIDATION_LINES} may be used."
+        raise DatasetError(text)
+    return [(f"Validation dataset example {index} of {len(lines)}", line) for index, line in enumerate(lines, 1)]
 
 
 def lines_of(raw: bytes) -> list[str]:

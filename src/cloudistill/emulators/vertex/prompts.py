@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 from cloudistill.emulators import chat_lines
 from cloudistill.emulators.lesson import Lesson, Question, tokens
 from cloudistill.emulators.teacher import Teacher
-from cloudistill.emulators.vertex.dataset import Dataset, DatasetError, lines_of, parsed
-from cloudistill.emulators.vertex.models import MAX_VALIDATION_LINES, PublisherModel
+from cloudistill.emulators.vertex.dataset import Dataset, DatasetError, lines_of, parsed, validation_lines
+from cloudistill.emulators.vertex.models import PublisherModel
 from cloudistill.emulators.vertex.rows import faults_of_turns, question
 
 Body = dict[str, Any]
-_SAMPLE = 10
 _OPEN_TOKENS, _GEMINI_TOKENS, _GEMINI_ROWS, _GEMINI_BYTES = 8_192, 8_000, 50_000, 10**9
 _TOO_LONG_SHARE, _VALIDATION_SHARE = 0.1, 0.25
 
@@ -29,16 +27,8 @@ class Prompts(Dataset):
 
     def stats(self, *, epochs: int) -> Body:
         """TuningDataStats: prompts alone are counted, not the teacher's answers."""
-        stats: Body = {
-            "tuningDatasetExampleCount": str(self.examples),
-            "totalBillableTokenCount": str(self.tokens * epochs),
-            "tuningStepCount": str(epochs * self.steps),
-        }
-        if self.dropped:
-            stats["droppedExampleIndices"] = [str(index) for index in self.dropped[:_SAMPLE]]
-            reason = f"The example has more than {self.limit} tokens."
-            stats["droppedExampleReasons"] = [reason] * len(stats["droppedExampleIndices"])
-        return {"distillationDataStats": {"trainingDatasetStats": stats}}
+        counted = self._counted(epochs, "droppedExampleIndices")
+        return {"distillationDataStats": {"trainingDatasetStats": counted}}
 
 
 def read_prompts(raw: bytes, model: PublisherModel, teacher: Teacher) -> Prompts:
@@ -49,15 +39,15 @@ def read_prompts(raw: bytes, model: PublisherModel, teacher: Teacher) -> Prompts
             f"The prompt dataset has {len(lines)} examples; at most {_GEMINI_ROWS} and 1 GB may be used."
         )
     for index, line in enumerate(lines, 1):
-        messages, asked = _prompt(line, f"Dataset example {index} of {len(lines)}", model)
-        if tokens(line) > found.limit:
+        prompt, size = _prompt(line, f"Dataset example {index} of {len(lines)}", model), tokens(line)
+        if size > found.limit:
             found.dropped.append(index)
             continue
-        reply, _ = teacher.answer(asked)
+        reply, _ = teacher.answer(prompt.asked)
         found.examples += 1
-        found.tokens += tokens(line)
-        found.lessons.append(Lesson(asked, reply))
-        found.labelled.append({"messages": [*messages, {"role": "assistant", "content": reply.text}]})
+        found.tokens += size
+        found.lessons.append(Lesson(prompt.asked, reply))
+        found.labelled.append({"messages": [*prompt.messages, {"role": "assistant", "content": reply.text}]})
     _check_whole(found, len(lines), model)
     return found
 
@@ -73,31 +63,52 @@ def _check_whole(found: Prompts, lines: int, model: PublisherModel) -> None:
 
 def check_validation(raw: bytes, training: bytes, model: PublisherModel) -> None:
     """Raises DatasetError for a validation file that is too large for its training file, or lacks answers."""
-    lines = lines_of(raw)
-    if len(lines) > MAX_VALIDATION_LINES:
-        text = f"The validation dataset has {len(lines)} examples; at most {MAX_VALIDATION_LINES} may be used."
-        raise DatasetError(text)
+    lines = validation_lines(raw)
     if model.weights and len(raw) > _VALIDATION_SHARE * len(training):
         raise DatasetError("The validation dataset is larger than 25 percent of the training dataset.")
-    for index, line in enumerate(lines, 1):
-        where = f"Validation dataset example {index} of {len(lines)}"
-        messages, _ = _prompt(line, where, model)
-        if model.weights and len(messages) == len(_messages(json.loads(line))):
+    for where, line in lines:
+        if not _prompt(line, where, model).answered and model.weights:
             raise DatasetError(f"{where} must end with an answer of the role assistant. JSON: {line[:80]}")
 
 
-def _prompt(line: str, where: str, model: PublisherModel) -> tuple[list[Body], Question]:
-    """The prompt in a line, an answer at its end left out, as chat messages and as the teacher sees it."""
-    read = parsed("OpenLine" if model.weights else "TrainingLine", line, where)
-    turns = _messages(read) if model.weights else read.get("contents", [])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prompt:
+    """What a line asks of the teacher; of an open model's line the chat `messages` too. An answer is left out."""
+
+    asked: Question
+    answered: bool
+    messages: list[Body] = field(default_factory=list[Body])
+
+
+def _prompt(line: str, where: str, model: PublisherModel) -> _Prompt:
+    return _open_prompt(line, where) if model.weights else _gemini_prompt(line, where)
+
+
+def _open_prompt(line: str, where: str) -> _Prompt:
+    said = _messages(parsed("OpenLine", line, where))
+    messages = _asked(said)
+    _refuse(_faults_of_messages(messages), line, where)
+    asked = chat_lines.question(messages, ())
+    return _Prompt(asked=asked, answered=len(messages) < len(said), messages=messages)
+
+
+def _gemini_prompt(line: str, where: str) -> _Prompt:
+    read = parsed("TrainingLine", line, where)
+    said: list[Body] = read.get("contents", [])
+    contents = _asked(said)
+    _refuse(_faults_of_contents(contents, read.get("tools", [])), line, where)
+    return _Prompt(asked=question(contents, ()), answered=len(contents) < len(said))
+
+
+def _asked(turns: list[Body]) -> list[Body]:
     while turns and turns[-1].get("role") in {"assistant", "model"}:
         turns = turns[:-1]
-    faults = _faults_of_messages(turns) if model.weights else _faults_of_contents(turns, read.get("tools", []))
+    return turns
+
+
+def _refuse(faults: Iterator[str], line: str, where: str) -> None:
     for fault in faults:
         raise DatasetError(f"{where} {fault} JSON: {line[:80]}")
-    if model.weights:
-        return turns, chat_lines.question(turns, ())
-    return [], question(turns, ())
 
 
 def _messages(line: Body) -> list[Body]:

@@ -87,20 +87,16 @@ class Buckets:
 
     def exists(self, uri: str) -> bool:
         """Whether `gs://bucket/object` is there."""
-        return self._get(_path(uri)) is not None
+        return self._ask("GET", _path(uri)) is not None
 
     def read(self, uri: str) -> bytes | None:
         """The object's bytes; None when it is gone."""
-        return self._get(f"{_path(uri)}?alt=media")
+        return self._ask("GET", f"{_path(uri)}?alt=media")
 
     def write(self, uri: str, raw: bytes) -> None:
         """Put an object there, as a job does with its results."""
-        bucket, _, name = uri.removeprefix("gs://").partition("/")
-        path = f"/upload/storage/v1/b/{quote(bucket, safe='')}/o?uploadType=media&name={quote(name, safe='')}"
-        self._ask("POST", path, raw)
-
-    def _get(self, path: str) -> bytes | None:
-        return self._ask("GET", path)
+        bucket, name = _quoted(uri)
+        self._ask("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}", raw)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes | None:
         connection = http.client.HTTPConnection("127.0.0.1", self._server.server_port, timeout=60)
@@ -114,5 +110,11 @@ class Buckets:
 
 
 def _path(uri: str) -> str:
+    bucket, name = _quoted(uri)
+    return f"/storage/v1/b/{bucket}/o/{name}"
+
+
+def _quoted(uri: str) -> tuple[str, str]:
+    """Bucket and object of a `gs://` URI, as they stand in an address."""
     bucket, _, name = uri.removeprefix("gs://").partition("/")
-    return f"/storage/v1/b/{quote(bucket, safe='')}/o/{quote(name, safe='')}"
+    return quote(bucket, safe=""), quote(name, safe="")
