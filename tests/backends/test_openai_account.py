@@ -54,7 +54,7 @@ class TestPauses:
 
     @pytest.mark.parametrize("verb", ["pause", "resume"])
     def test_a_page_in_place_of_the_job_is_unusable(self, vendor: Vendor, verb: str):
-        vendor.server.fail(rf"/{verb}$", kind="garble")
+        vendor.server.fail(rf"/{verb}$", kind="html")
         error = trouble(vendor.backend, lambda: getattr(vendor.backend, verb)(JobRef("openai", "ftjob-1")))
         assert isinstance(error, UnusableAnswer)
 

@@ -150,7 +150,7 @@ class TestMetrics:
     @pytest.mark.parametrize("path", [r"GET /v1/files/.*/content", r"GET /v1/fine_tuning/jobs/[^/]+$"])
     def test_a_page_in_place_of_an_answer_is_unusable(self, vendor: Vendor, path: str):
         ref = started(vendor)
-        vendor.server.fail(path, kind="garble")
+        vendor.server.fail(path, kind="html")
         assert isinstance(trouble(vendor.backend, lambda: vendor.backend.metrics(ref)), UnusableAnswer)
 
     def test_a_proxys_404_is_not_taken_for_a_deleted_file(self, vendor: Vendor):

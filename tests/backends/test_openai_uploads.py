@@ -84,7 +84,7 @@ def test_a_file_of_the_allowed_length_goes_in_one_request(world: World, file: Pa
     ("step", "kind"),
     [
         ("parts", "refuse"),
-        ("parts", "garble"),
+        ("parts", "html"),
         ("parts", "drop-before"),
         ("parts", "drop-after"),
         ("complete", "refuse"),
@@ -96,13 +96,13 @@ def test_what_fails_half_way_is_called_off_and_goes_the_next_time(
 ):
     world.openai.server.fail(rf"POST /v1/uploads/[^/]+/{step}$", kind=kind)
     failed = trouble(backend, lambda: send(backend, file))
-    assert type(failed) is (UnusableAnswer if kind == "garble" else ServiceTrouble)
+    assert type(failed) is (UnusableAnswer if kind == "html" else ServiceTrouble)
     assert failed.retryable
     assert states(world) == ["cancelled"]
     assert backend.client.files.content(send(backend, file).id).read() == file.read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["drop-after", "garble"])
+@pytest.mark.parametrize("kind", ["drop-after", "html"])
 def test_a_file_that_was_completed_without_our_knowing_is_found(
     backend: OpenAIBackend, world: World, file: Path, kind: str
 ):
@@ -115,13 +115,13 @@ def test_a_file_that_was_completed_without_our_knowing_is_found(
 
 def test_a_cancellation_that_fails_does_not_hide_what_went_wrong(backend: OpenAIBackend, world: World, file: Path):
     world.openai.server.fail(r"POST /v1/uploads/[^/]+/parts$", status=500, body=b'{"error": {"message": "the cause"}}')
-    world.openai.server.fail(r"POST /v1/uploads/[^/]+/cancel$", kind="garble")
+    world.openai.server.fail(r"POST /v1/uploads/[^/]+/cancel$", kind="html")
     assert "the cause" in str(trouble(backend, lambda: send(backend, file)))
 
 
 def test_nothing_is_asked_of_an_upload_that_was_not_begun(backend: OpenAIBackend, world: World, file: Path):
     before = world.openai.server.count(r"/cancel$")
-    world.openai.server.fail(r"POST /v1/uploads$", kind="garble")
+    world.openai.server.fail(r"POST /v1/uploads$", kind="html")
     assert isinstance(trouble(backend, lambda: send(backend, file)), UnusableAnswer)
     assert world.openai.server.count(r"/cancel$") == before
 

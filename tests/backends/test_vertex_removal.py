@@ -111,7 +111,7 @@ def test_an_endpoint_that_no_job_of_ours_made_is_left_alone(google: Desk) -> Non
 @pytest.mark.parametrize(
     ("method", "fault", "expected"),
     [
-        ("GET", {"kind": "garble"}, UnusableAnswer),
+        ("GET", {"kind": "html"}, UnusableAnswer),
         ("GET", {"kind": "drop-after"}, ServiceTrouble),
         ("GET", {"status": 404, "body": b"<html>proxy</html>"}, NotFound),
         (

@@ -99,7 +99,7 @@ def test_a_file_of_another_kind_measures_nothing(lines: list[str]) -> None:
 def test_a_garbled_answer_is_no_empty_report(google: Desk) -> None:
     ref = google.backend.submit(google.spec()).ref
     for ask in (google.backend.metrics, google.backend.checkpoints, google.backend.prompt_report):
-        google.world.vertex.server.fail(r"GET .*/tuningJobs/", kind="garble")
+        google.world.vertex.server.fail(r"GET .*/tuningJobs/", kind="html")
         assert trouble(google.backend, lambda ask=ask: ask(ref)).retryable
 
 

@@ -91,7 +91,7 @@ def test_a_scripted_fault_is_not_the_emulators_answer() -> None:
         world.openai.server.fail("GET /v1/models", status=503)
         with pytest.raises(openai.APIStatusError):
             client.models.list()
-        world.openai.server.fail("GET /v1/models", kind="garble")
+        world.openai.server.fail("GET /v1/models", kind="html")
         assert b"<html>" in client.models.with_raw_response.list().content
     assert [(exchange.path, exchange.status) for exchange in heard] == [("/v1/models", 200)]
 

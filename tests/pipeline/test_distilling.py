@@ -72,7 +72,7 @@ def test_a_colleague_with_an_empty_store_adopts_the_job(
     assert paid(vendors, platform) == before + 1
 
 
-@pytest.mark.parametrize("kind", ["drop-after", "garble"])
+@pytest.mark.parametrize("kind", ["drop-after", "html"])
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_order_whose_answer_is_lost_or_a_web_page_is_adopted_by_looking(
     platform: str, kind: str, vendors: World, lessons: Lessons
@@ -228,7 +228,7 @@ def test_a_trouble_while_polling_is_no_failure(vendors: World, lessons: Lessons)
     run = go(lessons(30, seed=19), "openai", name="rough", wait=False)
     vendors.openai.server.fail("GET /v1/fine_tuning/jobs/", status=502, times=2)
     vendors.openai.server.fail("GET /v1/fine_tuning/jobs/", kind="drop-before")
-    vendors.openai.server.fail("GET /v1/fine_tuning/jobs/", kind="garble")
+    vendors.openai.server.fail("GET /v1/fine_tuning/jobs/", kind="html")
     assert go(lessons(30, seed=19), "openai", name="rough").status is RunStatus.READY
     assert run.job == get("rough").job
 

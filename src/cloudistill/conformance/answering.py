@@ -80,7 +80,7 @@ class AnswersPromises(BackendPromises):
         assert answer.cut_off
 
     def test_a_garbled_answer_is_unusable_not_an_answer(self, subject: Subject, base: ModelRef) -> None:
-        subject.wire.fail("", kind="garble")
+        subject.wire.fail("", kind="html")
         error = trouble(subject, lambda: subject.backend.generate(base, question()))
         assert isinstance(error, UnusableAnswer)
 

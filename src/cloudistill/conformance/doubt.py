@@ -110,7 +110,7 @@ class DoubtPromises(BackendPromises):
         assert len(subject.wire.requests) == before + 1
 
     def test_a_garbled_success_is_unusable_not_success(self, subject: Subject, spec: JobSpec) -> None:
-        subject.wire.fail("", kind="garble")
+        subject.wire.fail("", kind="html")
         error = trouble(subject, lambda: subject.backend.submit(spec))
         assert (type(error), error.outcome) == (UnusableAnswer, "maybe")
 
@@ -121,7 +121,7 @@ class DoubtPromises(BackendPromises):
         assert (type(error), error.outcome) == (UnusableAnswer, "maybe")
 
     def test_a_garbled_list_is_not_taken_for_an_empty_one(self, subject: Subject) -> None:
-        subject.wire.fail("", kind="garble")
+        subject.wire.fail("", kind="html")
         assert isinstance(trouble(subject, lambda: [*subject.backend.list()]), UnusableAnswer)
 
     @pytest.mark.parametrize(("verb", "kind"), [("poll", NotFound), ("cancel", PermissionDenied)])
@@ -134,7 +134,7 @@ class DoubtPromises(BackendPromises):
 
     def test_a_garbled_poll_is_unusable(self, subject: Subject, spec: JobSpec) -> None:
         ref = once(subject.backend, lambda: subject.backend.submit(spec)).ref
-        subject.wire.fail("", kind="garble")
+        subject.wire.fail("", kind="html")
         assert isinstance(trouble(subject, lambda: subject.backend.poll(ref)), UnusableAnswer)
 
     def test_a_failed_poll_is_not_a_failed_job(self, subject: Subject, spec: JobSpec) -> None:

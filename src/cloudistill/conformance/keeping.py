@@ -74,7 +74,7 @@ class OffersPromises(BackendPromises):
         assert not offer.served
 
     def test_a_garbled_answer_is_no_absence(self, subject: Subject) -> None:
-        subject.wire.fail("", kind="garble")
+        subject.wire.fail("", kind="html")
         assert trouble(subject, lambda: subject.backend.offer(subject.student)).retryable
 
     def _offer(self, subject: Subject, model: ModelRef) -> Offer:

@@ -29,7 +29,7 @@ class Wire(Protocol):
         """Script a fault for the next request that matches the regular expression `pattern`.
 
         `kind` is `refuse`, the default (answer `status`, `headers`, `body` and do nothing), `drop-before` or
-        `drop-after` (close the connection before or after the request is processed) or `garble` (process it, answer
+        `drop-after` (close the connection before or after the request is processed) or `html` (process it, answer
         200 with an HTML page). `times` says how often, once by default. What is left of it when a test ends is for the
         fixture of the subject to forget.
         """

@@ -19,7 +19,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Kind = Literal["refuse", "drop-before", "drop-after", "garble"]
+Kind = Literal["refuse", "drop-before", "drop-after", "html"]
 ANSWERED_BY = "x-emulated-by"
 """The header that says who answered: the teacher's key, the untrained base, or a student."""
 
@@ -29,7 +29,7 @@ class Fault:
     """One scripted misbehaviour for the next `times` requests whose `METHOD /path` matches `pattern`.
 
     `refuse` answers `status` and `body` without processing; `drop-before` and `drop-after` close the connection
-    before or after the request is processed; `garble` processes it and answers 200 with an HTML page.
+    before or after the request is processed; `html` processes it and answers 200 with an HTML page.
     """
 
     pattern: str
@@ -96,12 +96,12 @@ class Server:
         if fault is None:
             await self._answer(scope, receive, send)
             return
-        if fault.kind in {"drop-after", "garble"}:
+        if fault.kind in {"drop-after", "html"}:
             await self._answer(scope, receive, _discard)
         if fault.kind in {"drop-before", "drop-after"}:
             await _hang_up(send)
             return
-        html = fault.kind == "garble"
+        html = fault.kind == "html"
         headers = {"content-type": "text/html" if html else "application/json", **fault.headers}
         await send(
             {

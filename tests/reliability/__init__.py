@@ -1,0 +1,1 @@
+"""The fault matrix, row by row: what must hold whatever goes wrong."""
