@@ -6,7 +6,7 @@ BIN := .venv/bin
 SET_UP := .venv/set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs tables dist lock clean
+.PHONY: help demo test check bench crash docs tables dist sbom lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ help: ## list these targets
 demo: $(SET_UP) ## distil on three emulated vendors; no account, about a minute; writes demo-out/report.html
 	$(BIN)/cloudistill demo --out demo-out
 
-test: $(SET_UP) ## run the tests and measure what they cover
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: $(SET_UP) ## run the tests, a file at a time on each core, and measure what they cover
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --numprocesses auto --dist loadfile
 
 check: $(SET_UP) ## formatting, lint, types, and which room may know which
 	$(BIN)/ruff format --check .

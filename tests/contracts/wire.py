@@ -60,10 +60,17 @@ class Wire:
         self._settle(item)
         return result
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Of a run in several processes, this one hears from each what was called there."""
+        self.used |= set(getattr(node, "workeroutput", {}).get("used", ()))
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Of a whole run that passed, the operations that were called must be those of the table."""
-        if _is_whole(session):
+        if (told := getattr(session.config, "workeroutput", None)) is not None:
+            told["used"] = sorted(self.used)
+        elif _is_whole(session):
             self._gaps = [f"{name!r} is called, and is not in the table" for name in sorted(self.used - OPERATIONS)]
             self._gaps += [f"{name!r} is in the table, and is never called" for name in sorted(OPERATIONS - self.used)]
         if self._gaps:
